@@ -1,0 +1,87 @@
+"""What an encoder is: the protocol, and the frozen facts about each one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderSpec:
+    """The facts about one encoder.
+
+    Parameters
+    ----------
+    name : str
+        The name people use, Meta's own for their models: ``"dinov3_vits16"``.
+    title : str
+        The name shown to people.
+    patch_size : int
+        Side P of a patch in pixels (for convolutional encoders, the stride).
+    dimension : int
+        Length D of a patch embedding.
+    mean, std : tuple of float
+        Per-channel normalisation of RGB in [0, 1].
+    source : str
+        Web address of the model's home.
+    licence : str
+        Name of the licence of the weights.
+    licence_url : str
+        Web address of that licence.
+    download_bytes : int
+        Size of the weights file; 0 where there is none.
+    """
+
+    name: str
+    title: str
+    patch_size: int
+    dimension: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    source: str
+    licence: str
+    licence_url: str
+    download_bytes: int
+
+
+class Encoder(Protocol):
+    """A frozen map from image windows to patch tokens."""
+
+    @property
+    def spec(self) -> EncoderSpec:
+        """The facts about the encoder."""
+
+    @property
+    def identity(self) -> str:
+        """Name and weights; embeddings are comparable only where this is equal."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the encoder computes and where its embeddings live."""
+
+    @property
+    def windows_per_batch(self) -> int:
+        """How many windows of the default size :meth:`encode` is best given at once."""
+
+    def encode(self, batch: Tensor) -> Tensor:
+        """Patch tokens of a batch of windows.
+
+        Parameters
+        ----------
+        batch : Tensor of shape (B, H, W, 3), float32
+            RGB in [0, 1], *before* the encoder's normalisation; H and W are multiples of the patch size.
+
+        Returns
+        -------
+        Tensor of shape (B, H / P, W / P, D), float32, on :attr:`device`
+            Final-norm patch tokens, not yet of unit length; no CLS, no register tokens.
+
+        Raises
+        ------
+        EncodingError
+            If the device fails or runs out of memory.
+        """

@@ -1,0 +1,49 @@
+"""What can go wrong, by name.
+
+Every message says what was found, what was expected and what to do.
+"""
+
+from __future__ import annotations
+
+
+class DinosimError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+
+class ImageError(DinosimError, ValueError):
+    """An array cannot be read as an image."""
+
+
+class OutsideImageError(DinosimError, ValueError):
+    """A coordinate lies outside the image."""
+
+
+class EncoderMismatchError(DinosimError, ValueError):
+    """A query and the embeddings it is put to come from different encoders."""
+
+
+class UnknownEncoderError(DinosimError, ValueError):
+    """No encoder has the given name."""
+
+
+class EncodingError(DinosimError):
+    """An encoder failed while it was embedding an image.
+
+    Deliberately no subclass of ``RuntimeError``: superqt's generator workers swallow those.
+    """
+
+
+class WeightsError(DinosimError, ValueError):
+    """A weights file is not one, is damaged, is unsafe or belongs to another architecture."""
+
+
+class WeightsNotFoundError(DinosimError, LookupError):
+    """The weights of an encoder are not on this computer and could not be fetched."""
+
+
+class DeviceError(DinosimError, ValueError):
+    """The chosen device or precision is not to be had on this computer."""
+
+
+class Cancelled(DinosimError):  # noqa: N818  (a request of the person, not an error)
+    """The person cancelled; nothing is wrong."""

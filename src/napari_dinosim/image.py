@@ -1,0 +1,169 @@
+"""Any array → planes of RGB in [0, 1], read window by window.
+
+Nothing is kept at pixel resolution: a plane holds the caller's array and converts what is asked for.
+"""
+
+from __future__ import annotations
+
+import colorsys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_dinosim.errors import ImageError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+MOST_CHANNELS = 32
+"""More entries than this along the last axis are taken for columns of a stack, not for channels."""
+
+GREY, RGB, CHANNELS = "grey", "rgb", "channels"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImagePlane:
+    """One plane of an image, convertible to RGB in [0, 1].
+
+    Made by :func:`image_plane`.
+
+    Parameters
+    ----------
+    data : array of shape (H, W) or (H, W, C)
+        The caller's array, any array type that slices to numpy; never changed, never copied whole.
+    kind : {"grey", "rgb", "channels"}
+        How the last axis is read.
+    low, high : ndarray of shape (C,), float64
+        Intensities that become 0 and 1.
+    """
+
+    data: Any
+    kind: str
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(height, width) in pixels."""
+        return int(self.data.shape[0]), int(self.data.shape[1])
+
+    def window(self, top: int, left: int, height: int, width: int) -> tuple[NDArray[np.float32], bool]:
+        """RGB of a part of the plane, black beyond its bottom and right edge.
+
+        Parameters
+        ----------
+        top, left, height, width : int
+            The part, in pixels; it may reach beyond the bottom and right edge.
+
+        Returns
+        -------
+        rgb : ndarray of shape (height, width, 3), float32
+            Values in [0, 1].
+        nonfinite : bool
+            Whether NaN or ±inf were found; they are black.
+        """
+        found = np.asarray(self.data[top : top + height, left : left + width])
+        wide = np.float32 if found.dtype.itemsize <= 2 or found.dtype == np.float32 else np.float64
+        values = found.astype(wide).reshape(*found.shape[:2], -1)
+        if self.kind == RGB:
+            values = values[..., :3]
+        finite = np.isfinite(values)
+        nonfinite = not bool(finite.all())
+        span = np.where(self.high > self.low, self.high - self.low, 1.0)
+        with np.errstate(invalid="ignore"):
+            values = np.clip((values - self.low.astype(wide)) / span.astype(wide), 0, 1)
+        if nonfinite:
+            values[~finite] = 0
+        rgb = np.zeros((height, width, 3), dtype=np.float32)
+        part = rgb[: found.shape[0], : found.shape[1]]
+        part[...] = np.clip(values @ _hues(values.shape[-1]).astype(wide), 0, 1) if self.kind == CHANNELS else values
+        return rgb, nonfinite
+
+
+def image_plane(
+    data: ArrayLike,
+    *,
+    rgb: bool | None = None,
+    contrast_limits: tuple[float, float] | None = None,
+) -> ImagePlane:
+    """Read an array as one image plane.
+
+    RGB(A) and ``uint8`` are divided by 255, other integer RGB by their type's maximum, float RGB is taken as it is;
+    ``bool`` becomes 0 and 1; every other single channel is stretched between its contrast limits. All is clipped to
+    [0, 1]; alpha is dropped; a single channel is repeated to three. Two, five or more channels are composed additively
+    in evenly spaced hues (two: magenta and green), each stretched between its own extremes.
+
+    Parameters
+    ----------
+    data : array_like of shape (H, W) or (H, W, C)
+        Bool, integer or float.
+    rgb : bool, optional
+        Whether the last axis is RGB or RGBA; by default it is where it has 3 or 4 entries.
+    contrast_limits : (low, high), optional
+        Intensities that become 0 and 1; by default see above, and the finite minimum and maximum.
+
+    Returns
+    -------
+    ImagePlane
+
+    Raises
+    ------
+    ImageError
+        If the array is complex, of objects or text, empty, or neither (H, W) nor (H, W, C), or if
+        the contrast limits are not two finite numbers, low < high.
+    """
+    array: Any = data if hasattr(data, "shape") and hasattr(data, "dtype") else np.asarray(data)
+    dtype = np.dtype(array.dtype)
+    if dtype.kind not in "buif":
+        raise ImageError(
+            f"data type: found {dtype.name!r}, expected bool, integer or real numbers. "
+            "Convert the image first, for example to its magnitude."
+        )
+    if 0 in array.shape:
+        raise ImageError(f"empty image: found shape {tuple(array.shape)}, expected at least one pixel. Choose another image.")
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] > MOST_CHANNELS):
+        raise ImageError(
+            f"image shape: found {tuple(array.shape)}, expected (height, width) or (height, width, channels). "
+            "Embed a stack plane by plane; move channels to the last axis."
+        )
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[..., 0]
+    kind = GREY if array.ndim == 2 else RGB if (array.shape[2] in (3, 4) if rgb is None else rgb) else CHANNELS
+    low, high = _limits(array, dtype, kind, contrast_limits)
+    return ImagePlane(array, kind, low, high)
+
+
+def _limits(
+    array: Any, dtype: np.dtype[Any], kind: str, contrast_limits: tuple[float, float] | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Intensities that become 0 and 1, one pair or one per channel."""
+    if contrast_limits is not None:
+        low, high = (float(limit) for limit in contrast_limits)
+        if not (np.isfinite([low, high]).all() and low < high):
+            raise ImageError(
+                f"contrast limits: found ({low:g}, {high:g}), expected two finite numbers, low < high. "
+                "Set the contrast limits of the layer."
+            )
+        return np.array([low]), np.array([high])
+    if dtype.kind == "b" or (dtype.kind == "f" and kind == RGB):
+        return np.zeros(1), np.ones(1)
+    if kind == RGB or dtype == np.uint8:
+        return np.zeros(1), np.array([float(np.iinfo(dtype).max)])
+    return _finite_range(np.asarray(array), kind)
+
+
+def _finite_range(values: NDArray[Any], kind: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Finite minimum and maximum, one pair or one per channel; (0, 0) where nothing is finite."""
+    flat = values.reshape(-1, values.shape[-1] if kind == CHANNELS else 1)
+    finite = np.isfinite(flat)
+    reverse, forward = np.where(finite, flat, np.inf).min(axis=0), np.where(finite, flat, -np.inf).max(axis=0)
+    some = finite.any(axis=0)
+    return np.where(some, reverse, 0.0).astype(np.float64), np.where(some, forward, 0.0).astype(np.float64)
+
+
+def _hues(channels: int) -> NDArray[np.float64]:
+    """Additive colours of shape (channels, 3): evenly spaced hues that sum to white, from magenta on."""
+    magenta = 5 / 6
+    colours = np.array([colorsys.hsv_to_rgb((magenta + k / channels) % 1, 1, 1) for k in range(channels)])
+    return colours / np.maximum(colours.sum(axis=0), 1)

@@ -1,0 +1,120 @@
+"""The science, small: unit vectors, cosines, min–max.
+
+Source of the formulas: the sections "Embedding Normalization", "Cosine Similarity" and "Similarity Map
+Visualization" of the description this project was asked from; see ``docs/architecture.md``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import torch
+
+from napari_dinosim.errors import EncoderMismatchError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor
+
+    from napari_dinosim.prompts import Combine
+
+EPSILON = 1e-8
+"""Keeps both normalisations defined for zero vectors and constant maps (seed section "Embedding Normalization")."""
+
+CHUNK_ELEMENTS = 1 << 26
+"""Half-precision vectors are widened at most this many numbers at a time (256 MB of float32)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Query:
+    """What is looked for: the unit vectors of the prompted patches.
+
+    Parameters
+    ----------
+    vectors : Tensor of shape (n, D), float32
+        One unit vector per prompted patch, n ≥ 1.
+    encoder : str
+        Identity of the encoder that made them (name and weights).
+    combine : {"max", "mean"}
+        How the n cosines of a patch become its score.
+    """
+
+    vectors: Tensor
+    encoder: str
+    combine: Combine = "max"
+
+    @classmethod
+    def join(cls, queries: Sequence[Self]) -> Self:
+        """One query from prompts in several images.
+
+        Raises
+        ------
+        EncoderMismatchError
+            If they were made with different encoders.
+        ValueError
+            If there is nothing to join.
+        """
+        if not queries:
+            raise ValueError("no query: found none to join, expected at least one. Add a prompt first.")
+        encoders = {query.encoder for query in queries}
+        if len(encoders) > 1:
+            raise EncoderMismatchError(
+                f"encoder mismatch: the prompts were embedded with {' and '.join(map(repr, sorted(encoders)))}. "
+                "Embed all images with one encoder."
+            )
+        device = queries[0].vectors.device
+        vectors = torch.cat([query.vectors.to(device) for query in queries])
+        return cls(vectors, queries[0].encoder, queries[0].combine)
+
+
+def unit_vectors(tokens: Tensor) -> Tensor:
+    """Divide each token by its length, ``h / (‖h‖₂ + ε)``.
+
+    Parameters
+    ----------
+    tokens : Tensor of shape (..., D)
+
+    Returns
+    -------
+    Tensor of shape (..., D), float32
+        Length 1; a zero token stays zero.
+    """
+    tokens = tokens.float()
+    return tokens / (torch.linalg.vector_norm(tokens, dim=-1, keepdim=True) + EPSILON)
+
+
+def cosine_scores(vectors: Tensor, query: Tensor, combine: Combine = "max") -> Tensor:
+    """Cosine similarity of every patch with a query.
+
+    Parameters
+    ----------
+    vectors : Tensor of shape (rows, cols, D)
+        Unit vectors, in any floating type and on any device.
+    query : Tensor of shape (n, D)
+        Unit vectors.
+    combine : {"max", "mean"}
+        The score is the maximum or the mean of the n cosines.
+
+    Returns
+    -------
+    Tensor of shape (rows, cols), float32, on the CPU
+        Values in [-1, 1]; 1 at a queried patch itself.
+    """
+    query = query.to(vectors.device, torch.float32)
+    if combine == "mean":  # the mean of dot products is the dot product with the mean
+        query = query.mean(dim=0, keepdim=True)
+    flat = vectors.reshape(-1, vectors.shape[-1])
+    step = len(flat) if flat.dtype == torch.float32 else max(1, CHUNK_ELEMENTS // flat.shape[1])
+    scores = torch.cat([(chunk.float() @ query.T).amax(dim=1) for chunk in flat.split(step)])
+    return scores.clamp_(-1, 1).reshape(vectors.shape[:-1]).cpu()
+
+
+def min_max(scores: Tensor) -> Tensor:
+    """Stretch one map to [0, 1], ``(s − min S) / (max S − min S + ε)``.
+
+    A constant map becomes zero everywhere.
+    """
+    low, high = scores.aminmax()
+    return (scores - low) / (high - low + EPSILON)
