@@ -34,6 +34,10 @@ class EncoderSpec:
         Web address of that licence.
     download_bytes : int
         Size of the weights file; 0 where there is none.
+    hub_repo : str, default: ""
+        Repository of the weights on the Hugging Face hub, ``"owner/name"``; empty where there is none.
+    hub_file : str, default: "model.safetensors"
+        The weights file inside that repository.
     """
 
     name: str
@@ -46,6 +50,8 @@ class EncoderSpec:
     licence: str
     licence_url: str
     download_bytes: int
+    hub_repo: str = ""
+    hub_file: str = "model.safetensors"
 
 
 class Encoder(Protocol):
