@@ -5,6 +5,8 @@ Every message says what was found, what was expected and what to do.
 
 from __future__ import annotations
 
+from typing import Literal
+
 
 class DinosimError(Exception):
     """Base of every error that this package raises on purpose."""
@@ -47,3 +49,38 @@ class DeviceError(DinosimError, ValueError):
 
 class Cancelled(DinosimError):  # noqa: N818  (a request of the person, not an error)
     """The person cancelled; nothing is wrong."""
+
+
+DownloadFailure = Literal[
+    "gated",
+    "missing",
+    "offline",
+    "no network",
+    "timed out",
+    "interrupted",
+    "disk full",
+    "corrupted",
+    "server",
+    "folder",
+]
+"""Why a download failed, in one or two words; a program can decide by it, a person reads the message."""
+
+
+class DownloadError(WeightsNotFoundError):
+    """The weights of an encoder could not be fetched.
+
+    Parameters
+    ----------
+    message : str
+        What happened, and the ways on.
+    reason : str
+        One of :data:`DownloadFailure`.
+    """
+
+    def __init__(self, message: str, reason: DownloadFailure) -> None:
+        super().__init__(message)
+        self.reason: DownloadFailure = reason
+
+
+class LicenceNotAcceptedError(DinosimError):
+    """The licence of the weights has to be acknowledged before they are fetched."""
