@@ -78,9 +78,20 @@ class DownloadError(WeightsNotFoundError):
     """
 
     def __init__(self, message: str, reason: DownloadFailure) -> None:
-        super().__init__(message)
+        super().__init__(message, reason)  # both, so that the error can be pickled
         self.reason: DownloadFailure = reason
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class LicenceNotAcceptedError(DinosimError):
     """The licence of the weights has to be acknowledged before they are fetched."""
+
+
+class OutOfMemoryError(EncodingError):
+    """The device has too little memory for what it was given; less at once may fit."""
+
+
+class LayerError(DinosimError, ValueError):
+    """An encoder has no such block to take patch tokens from."""
