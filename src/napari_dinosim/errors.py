@@ -47,7 +47,7 @@ class DeviceError(DinosimError, ValueError):
     """The chosen device or precision is not to be had on this computer."""
 
 
-class Cancelled(DinosimError):  # noqa: N818  (a request of the person, not an error)
+class Cancelled(DinosimError):
     """The person cancelled; nothing is wrong."""
 
 

@@ -121,7 +121,9 @@ def image_plane(
             "Convert the image first, for example to its magnitude."
         )
     if 0 in array.shape:
-        raise ImageError(f"empty image: found shape {tuple(array.shape)}, expected at least one pixel. Choose another image.")
+        raise ImageError(
+            f"empty image: found shape {tuple(array.shape)}, expected at least one pixel. Choose another image."
+        )
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] > MOST_CHANNELS):
         raise ImageError(
             f"image shape: found {tuple(array.shape)}, expected (height, width) or (height, width, channels). "
@@ -166,4 +168,4 @@ def _hues(channels: int) -> NDArray[np.float64]:
     """Additive colours of shape (channels, 3): evenly spaced hues that sum to white, from magenta on."""
     magenta = 5 / 6
     colours = np.array([colorsys.hsv_to_rgb((magenta + k / channels) % 1, 1, 1) for k in range(channels)])
-    return colours / np.maximum(colours.sum(axis=0), 1)
+    return np.asarray(colours / np.maximum(colours.sum(axis=0), 1))

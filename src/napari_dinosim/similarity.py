@@ -82,7 +82,8 @@ def unit_vectors(tokens: Tensor) -> Tensor:
         Length 1; a zero token stays zero.
     """
     tokens = tokens.float()
-    return tokens / (torch.linalg.vector_norm(tokens, dim=-1, keepdim=True) + EPSILON)
+    lengths: Tensor = torch.linalg.vector_norm(tokens, dim=-1, keepdim=True)
+    return tokens / (lengths + EPSILON)
 
 
 def cosine_scores(vectors: Tensor, query: Tensor, combine: Combine = "max") -> Tensor:
@@ -107,7 +108,7 @@ def cosine_scores(vectors: Tensor, query: Tensor, combine: Combine = "max") -> T
         query = query.mean(dim=0, keepdim=True)
     flat = vectors.reshape(-1, vectors.shape[-1])
     step = len(flat) if flat.dtype == torch.float32 else max(1, CHUNK_ELEMENTS // flat.shape[1])
-    scores = torch.cat([(chunk.float() @ query.T).amax(dim=1) for chunk in flat.split(step)])
+    scores = torch.cat([(chunk.float() @ query.T).amax(dim=1) for chunk in torch.split(flat, step)])
     return scores.clamp_(-1, 1).reshape(vectors.shape[:-1]).cpu()
 
 

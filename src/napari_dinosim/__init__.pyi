@@ -1,0 +1,14 @@
+from .embeddings import PatchEmbeddings as PatchEmbeddings
+from .encoders import available_encoders as available_encoders
+from .encoders import load_encoder as load_encoder
+from .engine import Engine as Engine
+from .engine import embed as embed
+from .grid import PatchGrid as PatchGrid
+from .loading import EncoderChoice as EncoderChoice
+from .prompts import Prompt as Prompt
+from .prompts import PromptSet as PromptSet
+from .session import SimilaritySession as SimilaritySession
+from .similarity import Query as Query
+from .states import ImageInput as ImageInput
+
+__version__: str

@@ -1,0 +1,238 @@
+"""Runs work off the owner's thread, and brings what comes of it back into it.
+
+One click of **Start** takes this road:
+
+1. the session hands a piece of work to :meth:`Engine.submit` and keeps the :class:`Job`, its ticket;
+2. the engine's one worker thread runs it, asking the job now and then whether it was cancelled;
+3. progress, result or error travel through ``deliver`` into the owner's thread (Qt's, in napari);
+4. there the ticket is looked at once more: nothing is called for a job that was cancelled meanwhile.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+import warnings
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from napari_dinosim.errors import Cancelled, DinosimError, EncodingError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from napari_dinosim.embeddings import PatchEmbeddings
+    from napari_dinosim.encoders.base import Encoder
+
+Result = TypeVar("Result")
+Deliver = Callable[[Callable[[], None]], None]
+"""Arranges for a function to be called in the owner's thread, in order, soon."""
+
+
+def embed(
+    image: ArrayLike,
+    encoder: Encoder,
+    contrast_limits: tuple[float, float] | None = None,
+    *,
+    rgb: bool | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> PatchEmbeddings:
+    """Compute the patch embeddings of one image, here and now.
+
+    Parameters
+    ----------
+    image : array_like of shape (H, W) or (H, W, C)
+        See :func:`napari_dinosim.image.image_plane` for how intensities are read.
+    encoder : Encoder
+        From :func:`napari_dinosim.load_encoder`.
+    contrast_limits : (low, high), optional
+        Intensities that become 0 and 1; by default the finite minimum and maximum, except for ``uint8``,
+        ``bool`` and RGB, whose full range is used.
+    rgb : bool, optional
+        Whether the last axis is RGB(A); by default it is where it has 3 or 4 entries.
+    on_progress : callable(done, total), optional
+        Called after each batch of windows.
+    cancelled : callable() -> bool, optional
+        Asked before each batch of windows.
+
+    Returns
+    -------
+    PatchEmbeddings
+
+    Raises
+    ------
+    ImageError
+        If the array cannot be read as an image.
+    EncodingError
+        If the encoder failed.
+    Cancelled
+        If ``cancelled()`` became true.
+
+    Warns
+    -----
+    UserWarning
+        If the image holds NaN or ±inf; they are treated as black.
+    """
+    from napari_dinosim.image import image_plane
+    from napari_dinosim.tiling import encode_plane
+
+    plane = image_plane(image, rgb=rgb, contrast_limits=contrast_limits)
+    embeddings = encode_plane(plane, encoder, on_progress=on_progress, cancelled=cancelled)
+    if embeddings.nonfinite:
+        warnings.warn("The image holds NaN or ±inf; they are treated as black.", UserWarning, stacklevel=2)
+    return embeddings
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a job is.
+
+    Parameters
+    ----------
+    done, total : int
+        Windows.
+    seconds : float
+        Since the job's first window was begun.
+    """
+
+    done: int
+    total: int
+    seconds: float
+
+    @property
+    def fraction(self) -> float:
+        """From 0 to 1."""
+        return self.done / self.total if self.total else 0.0
+
+
+class Job(Generic[Result]):
+    """A ticket for one piece of work."""
+
+    def __init__(self) -> None:
+        self._cancelled = threading.Event()
+        self._begun = time.perf_counter()
+        self.report: Callable[[Progress], None] = lambda _progress: None
+
+    def cancel(self) -> None:
+        """Ask the work to stop; nothing more is delivered for it."""
+        self._cancelled.set()
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether :meth:`cancel` was called."""
+        return self._cancelled.is_set()
+
+    def begin(self) -> None:
+        """Start the clock of the progress: called when the preparations are over."""
+        self._begun = time.perf_counter()
+
+    def advance(self, done: int, total: int) -> None:
+        """Tell how many windows are done."""
+        self.report(Progress(done, total, time.perf_counter() - self._begun))
+
+
+class Engine:
+    """One worker thread.
+
+    Parameters
+    ----------
+    deliver : callable, optional
+        Brings callbacks into the owner's thread. By default they are kept until the owner calls :meth:`wait`.
+    """
+
+    def __init__(self, deliver: Deliver | None = None) -> None:
+        self._kept: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._deliver: Deliver = deliver or self._kept.put
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="napari-dinosim")
+        self._jobs: set[Job[Any]] = set()
+
+    def submit(
+        self,
+        work: Callable[[Job[Result]], Result],
+        *,
+        on_done: Callable[[Result], None],
+        on_error: Callable[[DinosimError], None],
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> Job[Result]:
+        """Run a piece of work in the worker thread.
+
+        Parameters
+        ----------
+        work : callable(job) -> result
+            Runs in the worker; calls ``job.advance`` and looks at ``job.cancelled``.
+        on_done, on_error, on_progress : callable
+            Called in the owner's thread, unless the job was cancelled. Every exception reaches ``on_error``
+            as a :class:`DinosimError`.
+
+        Returns
+        -------
+        Job
+            The ticket.
+        """
+        job: Job[Result] = Job()
+        self._jobs.add(job)
+
+        def tell(callback: Callable[[], None]) -> None:
+            self._deliver(lambda: None if job.cancelled else callback())
+
+        if on_progress is not None:
+            job.report = lambda progress: tell(lambda: on_progress(progress))
+
+        def run() -> Result:
+            if job.cancelled:
+                raise Cancelled("cancelled before it began")
+            with (
+                warnings.catch_warnings()
+            ):  # napari makes a popup of each warning; torch's and timm's are not for people
+                warnings.simplefilter("ignore")
+                return work(job)
+
+        def finished(future: Future[Result]) -> None:
+            error = Cancelled("cancelled") if future.cancelled() else future.exception()
+            if error is None:
+                result = future.result()
+                tell(lambda: on_done(result))
+            elif not isinstance(error, Cancelled):
+                plain = _plain(error)
+                tell(lambda: on_error(plain))
+            self._jobs.discard(job)  # last, so that wait() cannot miss what was told
+
+        self._pool.submit(run).add_done_callback(finished)
+        return job
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Run callbacks in this thread until no job is left; for owners without an event loop.
+
+        Returns
+        -------
+        bool
+            Whether all work ended within ``timeout`` seconds.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while self._jobs or not self._kept.empty():
+            if deadline is not None and time.monotonic() > deadline:
+                return False
+            try:
+                self._kept.get(timeout=0.05)()
+            except queue.Empty:
+                continue
+        return True
+
+    def shutdown(self) -> None:
+        """Cancel everything and let the worker thread end; does not wait for it."""
+        for job in tuple(self._jobs):
+            job.cancel()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _plain(error: BaseException) -> DinosimError:
+    """Turn any exception into one of ours: a bare ``RuntimeError`` is swallowed by superqt's workers."""
+    if isinstance(error, DinosimError):
+        return error
+    plain = EncodingError(f"{type(error).__name__}: {error}. Try again, with another encoder or device.")
+    plain.__cause__ = error
+    return plain

@@ -1,0 +1,162 @@
+"""What to embed next: one plane at a time, the most wanted first, nothing twice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from psygnal import Signal
+
+from napari_dinosim.errors import EncodingError, ImageError
+from napari_dinosim.states import ImageInput, InputState, Overall, Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_dinosim.cache import CacheKey, EmbeddingCache
+    from napari_dinosim.embeddings import PatchEmbeddings
+    from napari_dinosim.engine import Engine, Job, Progress
+    from napari_dinosim.errors import DinosimError
+    from napari_dinosim.loading import EncoderSlot
+
+
+class EmbeddingSchedule:
+    """Embeds whatever is wanted and missing.
+
+    Parameters
+    ----------
+    engine : Engine
+        Runs the jobs.
+    slot : EncoderSlot
+        Gives the loaded encoder, in the worker thread.
+    cache : EmbeddingCache
+        Where the results go.
+    wanted : callable() -> dict
+        Planes that should be embedded, the most wanted first; asked whenever a job could begin.
+    """
+
+    embedded = Signal(object, object)
+    """A plane is embedded: its CacheKey and PatchEmbeddings."""
+    changed = Signal(str)
+    """An input's state may be another: its key."""
+    progress_changed = Signal(object)
+    """Overall progress, or None when nothing runs."""
+    failed = Signal(object)
+    """A DinosimError."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        slot: EncoderSlot,
+        cache: EmbeddingCache,
+        wanted: Callable[[], dict[CacheKey, ImageInput]],
+    ) -> None:
+        self._engine, self._slot, self._cache, self._wanted = engine, slot, cache, wanted
+        self._job: Job[PatchEmbeddings] | None = None
+        self._failures: dict[CacheKey, DinosimError] = {}
+        self._fraction = 0.0
+        self._pixels_done = 0
+        self.started = False
+        self.running: CacheKey | None = None
+
+    def start(self) -> None:
+        """Embed from now on; what failed is tried again."""
+        self.started = True
+        self._failures.clear()
+        self.pump()
+
+    def cancel(self) -> None:
+        """Stop; what is embedded stays."""
+        self.started = False
+        self._drop_job()
+        self.progress_changed.emit(None)
+
+    def state(self, key: CacheKey) -> InputState:
+        """State of a plane that is not embedded."""
+        if key in self._failures:
+            return InputState(Stage.FAILED, reason=str(self._failures[key]))
+        if key == self.running:
+            return InputState(Stage.RUNNING, self._fraction)
+        return InputState(Stage.WAITING if self.started else Stage.ABSENT)
+
+    def pump(self) -> None:
+        """Drop a job that nobody wants any more, and begin the most wanted one where nothing runs."""
+        wanted = self._wanted()
+        if self.running is not None and self.running not in wanted:
+            self._drop_job()
+        if self.running is not None or not self.started:
+            return
+        missing = self._missing(wanted)
+        if not missing:
+            self._pixels_done = 0
+            self.progress_changed.emit(None)
+            return
+        key, image = next(iter(missing.items()))
+        self._begin(key, image)
+
+    def _missing(self, wanted: dict[CacheKey, ImageInput]) -> dict[CacheKey, ImageInput]:
+        return {key: image for key, image in wanted.items() if key not in self._cache and key not in self._failures}
+
+    def _begin(self, key: CacheKey, image: ImageInput) -> None:
+        def work(job: Job[PatchEmbeddings]) -> PatchEmbeddings:
+            from napari_dinosim.tiling import encode_plane
+
+            encoder = self._slot.get(key.encoder)
+            job.begin()
+            plane = image.read(key.plane)
+            return encode_plane(plane, encoder, on_progress=job.advance, cancelled=lambda: job.cancelled)
+
+        self.running, self._fraction = key, 0.0
+        self._job = self._engine.submit(
+            work,
+            on_done=lambda embeddings: self._done(key, image, embeddings),
+            on_error=lambda error: self._fail(key, error),
+            on_progress=lambda progress: self._advance(key, image, progress),
+        )
+        self.progress_changed.emit(Overall(self._share(image, 0.0), None, f"Preparing {image.name}"))
+        self.changed.emit(key.source)
+
+    def _left(self) -> int:
+        """Pixels that are wanted and missing, those of the running plane included."""
+        return sum(_pixels(image) for image in self._missing(self._wanted()).values())
+
+    def _share(self, image: ImageInput, fraction: float) -> float:
+        """Share of this run's pixels that is embedded."""
+        total = self._pixels_done + self._left()
+        return (self._pixels_done + fraction * _pixels(image)) / total if total else 0.0
+
+    def _advance(self, key: CacheKey, image: ImageInput, progress: Progress) -> None:
+        self._fraction = progress.fraction
+        done = progress.fraction * _pixels(image)
+        seconds = (self._left() - done) * progress.seconds / done if done else None
+        self.progress_changed.emit(Overall(self._share(image, progress.fraction), seconds, f"Embedding {image.name}"))
+        self.changed.emit(key.source)
+
+    def _done(self, key: CacheKey, image: ImageInput, embeddings: PatchEmbeddings) -> None:
+        self.running = self._job = None
+        self._pixels_done += _pixels(image)
+        self._cache.put(key, embeddings, self._wanted())
+        self.embedded.emit(key, embeddings)
+        self.pump()
+
+    def _fail(self, key: CacheKey, error: DinosimError) -> None:
+        """Pass over an image that fails; stop for an encoder that cannot be had."""
+        self.running = self._job = None
+        self._failures[key] = error
+        self.failed.emit(error)
+        if isinstance(error, ImageError | EncodingError):
+            self.changed.emit(key.source)
+            self.pump()
+        else:
+            self.cancel()
+            self.changed.emit(key.source)
+
+    def _drop_job(self) -> None:
+        if self._job is not None:
+            self._job.cancel()
+        self.running = self._job = None
+        self._pixels_done = 0
+
+
+def _pixels(image: ImageInput) -> int:
+    height, width = image.shape
+    return height * width

@@ -1,0 +1,109 @@
+"""What a session says of itself: values, frozen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from napari_dinosim.grid import PatchGrid
+    from napari_dinosim.image import ImagePlane
+
+PlaneIndex = tuple[int, ...]
+
+
+class Stage(StrEnum):
+    """Where an input stands, in the words that people read."""
+
+    ABSENT = "not embedded"
+    WAITING = "waiting"
+    RUNNING = "embedding"
+    READY = "ready"
+    STALE = "stale"
+    FAILED = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class InputState:
+    """State of the plane of an input that is on screen.
+
+    Parameters
+    ----------
+    stage : Stage
+    fraction : float
+        How much of it is embedded, from 0 to 1.
+    best : float, optional
+        Its highest cosine with the query.
+    reason : str
+        Why it failed or is stale.
+    """
+
+    stage: Stage
+    fraction: float = 0.0
+    best: float | None = None
+    reason: str = ""
+
+    @property
+    def text(self) -> str:
+        """A few words: ``"45 %"``, ``"ready · best match 0.83"``."""
+        words = f"{self.fraction:.0%}".replace("%", " %") if self.stage is Stage.RUNNING else str(self.stage)
+        return words if self.best is None else f"{words} · best match {self.best:.2f}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImageInput:
+    """One image that is searched.
+
+    Parameters
+    ----------
+    name : str
+        Shown to people.
+    shape : tuple of int
+        (height, width) of a plane in pixels.
+    read : callable(plane index) -> ImagePlane
+        Called in a worker thread.
+    version : hashable
+        Equal versions have equal pixels: embeddings of another version are never used.
+    """
+
+    name: str
+    shape: tuple[int, int]
+    read: Callable[[PlaneIndex], ImagePlane]
+    version: Hashable = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SimilarityMap:
+    """Scores of one plane.
+
+    Parameters
+    ----------
+    scores : Tensor of shape (rows, cols), float32
+        Cosines in [-1, 1].
+    values : ndarray of shape (rows, cols), float32
+        Min–max normalised to [0, 1].
+    grid : PatchGrid
+    best : float
+        The highest cosine.
+    """
+
+    scores: Tensor
+    values: NDArray[np.float32]
+    grid: PatchGrid
+    best: float
+
+
+@dataclass(frozen=True, slots=True)
+class Overall:
+    """How far all the work is: fraction from 0 to 1, seconds left (None while unknown), what is being done."""
+
+    fraction: float
+    seconds_left: float | None
+    text: str
