@@ -169,7 +169,7 @@ class _Blend:
             part += weights * vectors
 
     def result(self) -> Tensor:
-        """Return the unit vectors of the whole grid, scaled row by row so that no second full-size copy is made on the CPU."""
+        """Return the unit vectors of the whole grid, scaled row by row to spare a second copy."""
         for row in self._sum:
             row.copy_(unit_vectors(row))
         return self._sum.to(self._storage)
