@@ -38,6 +38,22 @@ class EncoderSpec:
         Repository of the weights on the Hugging Face hub, ``"owner/name"``; empty where there is none.
     hub_file : str, default: "model.safetensors"
         The weights file inside that repository.
+    gated_repo : str, default: ""
+        The authors' own repository on the hub where it is another one, open only to those who were given access.
+    family : {"", "dinov3", "dinov3-convnext", "dinov2", "timm", "builtin"}
+        How the encoder is built and its weights are read.
+    timm_name : str, default: ""
+        Name of the architecture in timm.
+    parameters : int, default: 0
+        Number of weights.
+    prefix_tokens : int, default: 0
+        Class and register tokens in front of the patch tokens; they are dropped.
+    blocks : int, default: 0
+        Number of transformer blocks (for convolutional encoders, stages).
+    memory_per_1000_patches : int, default: 0
+        Bytes that a forward pass takes on top of the weights, in float32; 0 where not known.
+    sha256_prefix : str, default: ""
+        First 8 hexadecimal digits of the sha256 of the authors' own file.
     """
 
     name: str
@@ -52,6 +68,14 @@ class EncoderSpec:
     download_bytes: int
     hub_repo: str = ""
     hub_file: str = "model.safetensors"
+    gated_repo: str = ""
+    family: str = ""
+    timm_name: str = ""
+    parameters: int = 0
+    prefix_tokens: int = 0
+    blocks: int = 0
+    memory_per_1000_patches: int = 0
+    sha256_prefix: str = ""
 
 
 class Encoder(Protocol):
