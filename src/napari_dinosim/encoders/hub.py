@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from huggingface_hub import constants, try_to_load_from_cache
+from huggingface_hub.errors import HFValidationError
 
 from napari_dinosim.encoders import licences
 from napari_dinosim.encoders._background import Background
@@ -94,9 +96,10 @@ def cached_weights(spec_or_name: EncoderSpec | str, *, cache_folder: Path | None
     folders = [cache_folder] if cache_folder else [*([chosen] if chosen else []), Path(constants.HF_HUB_CACHE)]
     for repo in filter(None, (spec.hub_repo, spec.gated_repo)):
         for folder in folders:
-            found = try_to_load_from_cache(repo, spec.hub_file, cache_dir=folder)
-            if isinstance(found, str):
-                return Path(found)
+            with suppress(HFValidationError):  # no repository can bear that name: a download will say so
+                found = try_to_load_from_cache(repo, spec.hub_file, cache_dir=folder)
+                if isinstance(found, str):
+                    return Path(found)
     return None
 
 
