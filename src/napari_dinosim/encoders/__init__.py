@@ -129,10 +129,10 @@ def _load(
     spec: EncoderSpec | None, weights: str | Path, device: str, precision: str, layers: int | Sequence[int] | None
 ) -> Encoder:
     """Load an encoder of timm's from a file or folder."""
+    from napari_dinosim.encoders.building import build_model
     from napari_dinosim.encoders.checkpoints import read_checkpoint
     from napari_dinosim.encoders.devices import resolve_device
     from napari_dinosim.encoders.layouts import infer_encoder, plain_names
-    from napari_dinosim.encoders.building import build_model
     from napari_dinosim.encoders.transformer import TimmEncoder, chosen_layers
 
     checkpoint = read_checkpoint(weights)

@@ -190,7 +190,7 @@ def weights_digest(weights: Mapping[str, Tensor]) -> str:
     digest = hashlib.sha256()
     for name in sorted(weights):
         digest.update(name.encode())
-        digest.update(memoryview(weights[name].reshape(-1).view(torch.uint8).numpy()))
+        digest.update(weights[name].reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()[:DIGEST_DIGITS]
 
 

@@ -14,9 +14,9 @@ import timm
 import torch
 
 from napari_dinosim.encoders.base import EncoderSpec
+from napari_dinosim.encoders.building import check_state, weights_digest
 from napari_dinosim.encoders.catalogue import HUB_PREFIX, IMAGENET_MEAN, IMAGENET_STD, TIMM_PREFIX
 from napari_dinosim.encoders.layouts import plain_names
-from napari_dinosim.encoders.building import check_state, weights_digest
 from napari_dinosim.errors import UnknownEncoderError, WeightsError
 
 if TYPE_CHECKING:
