@@ -191,6 +191,10 @@ class SimilaritySession:
             self._maps[key, plane] = found
         return self._maps[key, plane]
 
+    def shown_map(self, key: str) -> SimilarityMap | None:
+        """Similarity map of the plane of an input that is on screen."""
+        return self.map(key, self._shown[key]) if key in self._inputs else None
+
     # ---- how the one follows from the other ----------------------------------------------------------------------
 
     def _cache_key(self, key: str, plane: PlaneIndex) -> CacheKey:

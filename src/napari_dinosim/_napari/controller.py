@@ -1,0 +1,319 @@
+"""Connects a viewer with a session. Decides nothing of the science and draws nothing itself.
+
+One click takes four hops: 1. napari adds the point and fires its events; 2. :meth:`Controller.read_prompts` turns the
+*whole* points layer into prompts; 3. ``session.set_prompts`` makes the query and tells ``map_changed`` for each input;
+4. :meth:`Controller.write_map` writes the map into that input's one layer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from psygnal import Signal
+from superqt.utils import qthrottled
+
+from napari_dinosim._napari.coordinates import leading_shape, plane_shape, shown_plane
+from napari_dinosim._napari.delivery import QtDelivery
+from napari_dinosim._napari.guard import guarded
+from napari_dinosim._napari.image_watch import ImageWatch
+from napari_dinosim._napari.inputs import image_input, stretch
+from napari_dinosim._napari.maps import MapLayers
+from napari_dinosim._napari.patch_overlay import PatchOverlay
+from napari_dinosim._napari.prompts_layer import PromptsLayer
+from napari_dinosim._napari.roles import MAP, key_of, role
+from napari_dinosim.engine import Engine
+from napari_dinosim.grid import PatchGrid
+from napari_dinosim.prompts import PromptSet
+from napari_dinosim.session import SimilaritySession
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari.components import ViewerModel
+    from napari.layers import Image, Layer
+
+    from napari_dinosim.errors import DinosimError
+    from napari_dinosim.loading import EncoderChoice, EncoderSlot
+    from napari_dinosim.prompts import Combine
+    from napari_dinosim.states import InputState
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRow:
+    """What the list of images shows of one layer."""
+
+    key: str
+    name: str
+    checked: bool
+    pixels: tuple[int, int]
+    patches: tuple[int, int] | None
+    state: InputState
+
+
+class Controller:
+    """The one controller of a viewer; any number of widgets may show it.
+
+    Parameters
+    ----------
+    viewer : Viewer
+    encoder : EncoderChoice
+        The encoder to begin with.
+    slot : EncoderSlot
+        Where the loaded encoder is kept.
+    patch_size : callable(EncoderChoice) -> int or None
+        Patch size of an encoder, where it is known before loading.
+    """
+
+    rows_changed = Signal()
+    """The list of images is another."""
+    row_changed = Signal(str)
+    """One image's row is another: its key."""
+    progress_changed = Signal(object)
+    """Overall progress, or None."""
+    told = Signal(str, bool)
+    """Something to show the person, and whether it is an error."""
+
+    def __init__(
+        self,
+        viewer: ViewerModel,
+        encoder: EncoderChoice,
+        slot: EncoderSlot,
+        patch_size: Callable[[EncoderChoice], int | None],
+    ) -> None:
+        self.viewer, self._patch_size = viewer, patch_size
+        self._delivery = QtDelivery()
+        self.engine = Engine(self._delivery)
+        self.session = SimilaritySession(self.engine, encoder, slot)
+        self.maps = MapLayers(viewer, self.session)
+        self.prompts = PromptsLayer(viewer)
+        self.overlay = PatchOverlay(viewer)
+        self._unchecked: set[str] = set()
+        self._revisions: dict[str, int] = {}
+        self._combine: Combine = "max"
+        self._show_patches = False
+        self._watch = ImageWatch(viewer)
+        self._rescale = qthrottled(guarded(self.overlay.zoom), timeout=60)
+        self._on_active, self._on_sliders = guarded(self._active_changed), guarded(self._sliders_moved)
+        self._on_zoom = guarded(self._zoomed)
+        self._connect()
+
+    # ---- what the person does ------------------------------------------------------------------------------------
+
+    def rows(self) -> list[ImageRow]:
+        """Rows of the list of images, in the order of napari's layer list, the topmost first."""
+        size = self._patch_size(self.session.encoder)
+        return [self._row(layer, size) for layer in self._watch.images()]
+
+    def row(self, key: str) -> ImageRow | None:
+        """Row of one image."""
+        layer = self._watch.find(key)
+        return None if layer is None else self._row(layer, self._patch_size(self.session.encoder))
+
+    def _row(self, layer: Image, size: int | None) -> ImageRow:
+        key, (height, width) = key_of(layer), plane_shape(layer)
+        patches = PatchGrid(height, width, size).shape if size and height and width else None
+        state = self.session.state(key)
+        return ImageRow(key, layer.name, key not in self._unchecked, (height, width), patches, state)
+
+    def check(self, key: str, checked: bool) -> None:
+        """Choose an image, or leave it out."""
+        (self._unchecked.discard if checked else self._unchecked.add)(key)
+        layer = self._watch.find(key)
+        if layer is not None and checked:
+            self._offer(layer)
+        else:
+            self.session.remove_input(key)
+        self.read_prompts()
+        self.row_changed.emit(key)
+
+    def start(self) -> None:
+        """Make the prompts layer and embed what is missing."""
+        images = self.checked()
+        if not images:
+            self.told.emit("No image is checked. Open an image, or check one in the list.", True)
+            return
+        for layer in images:
+            self._offer(layer)
+        reference = max(reversed(images), key=lambda layer: layer.ndim)  # the lowest of those with the most axes
+        self.prompts.ensure(reference)
+        self.session.start()
+        self.read_prompts()
+        self._draw_patches()
+
+    def cancel(self) -> None:
+        """Stop embedding."""
+        self.session.cancel()
+        self.told.emit("Cancelled. What is ready stays; press Start to go on.", False)
+
+    def choose_encoder(self, encoder: EncoderChoice) -> None:
+        """Search with another encoder."""
+        self.session.set_encoder(encoder)
+        self.rows_changed.emit()
+        self._draw_patches()
+
+    def combine(self, combine: Combine) -> None:
+        """Choose how the cosines of several points become one score."""
+        self._combine = combine
+        self.read_prompts()
+
+    def show_patches(self, show: bool) -> None:
+        """Draw the patch grid over the active image, or take it away."""
+        self._show_patches = show
+        self._draw_patches()
+
+    # ---- the four hops -------------------------------------------------------------------------------------------
+
+    def read_prompts(self) -> None:
+        """Replace the session's prompts by what the points say."""
+        images = self.checked()
+        reading = self.prompts.read(images, {key_of(layer) for layer in images if self._seen(layer)})
+        self.session.set_prompts(PromptSet(reading.prompts, self._combine))
+        if reading.nowhere:
+            self.told.emit(
+                f"{reading.nowhere} point(s) have NaN coordinates; they are left out. Delete or move them.", True
+            )
+        elif reading.outside:
+            self.viewer.status = (
+                f"{reading.outside} point(s) lie outside every checked image; nothing is searched for there."
+            )
+            self.told.emit(self.viewer.status, False)
+        elif reading.prompts:
+            self.told.emit(f"Searching for {len(reading.prompts)} point(s).", False)
+        self._draw_patches()
+
+    def _seen(self, layer: Image) -> bool:
+        """Whether an image or its map can be seen: a click on either means the image."""
+        found = self.maps[key_of(layer)]
+        return bool(layer.visible or (found is not None and found.visible))
+
+    def write_map(self, key: str) -> None:
+        """Bring one image's map layer up to date."""
+        layer = self._watch.find(key)
+        if layer is None:
+            self.maps.remove(key)
+        else:
+            self.maps.update(layer)
+
+    # ---- what follows the viewer ---------------------------------------------------------------------------------
+
+    def checked(self) -> list[Image]:
+        """List the images that are searched, the topmost first."""
+        return [layer for layer in self._watch.images() if key_of(layer) not in self._unchecked]
+
+    def shutdown(self) -> None:
+        """Stop the work and leave the viewer; layers stay as they are."""
+        self._delivery.close()
+        self.engine.shutdown()
+        self.prompts.release()
+        self._watch.close()
+        for emitter, callback in self._viewer_connections():
+            emitter.disconnect(callback)
+
+    def _viewer_connections(self) -> list[tuple[Any, Callable[[Any], None]]]:
+        return [
+            (self.viewer.layers.selection.events.active, self._on_active),
+            (self.viewer.dims.events.point, self._on_sliders),
+            (self.viewer.camera.events.zoom, self._on_zoom),
+        ]
+
+    def _connect(self) -> None:
+        self.session.map_changed.connect(self.write_map)
+        self.session.state_changed.connect(self.row_changed.emit)
+        self.session.progress_changed.connect(self.progress_changed.emit)
+        self.session.message.connect(self._tell)
+        self.session.failed.connect(self._tell_failure)
+        self.prompts.changed.connect(self.read_prompts)
+        self._watch.joined.connect(self._joined)
+        self._watch.left.connect(self._left)
+        self._watch.removed.connect(self._removed)
+        self._watch.listed.connect(self._listed)
+        self._watch.pixels_changed.connect(self._pixels_changed)
+        self._watch.renamed.connect(self._renamed)
+        self._watch.contrast_changed.connect(self._contrast_changed)
+        self._watch.placed.connect(self._placed)
+        for emitter, callback in self._viewer_connections():
+            emitter.connect(callback)
+        self._watch.follow()
+
+    def _tell(self, text: str) -> None:
+        self.told.emit(text, False)
+
+    def _tell_failure(self, error: DinosimError) -> None:
+        self.told.emit(str(error), True)
+
+    def _joined(self, layer: Image) -> None:
+        self._revisions[key_of(layer)] = 0
+        if key_of(layer) not in self._unchecked:
+            self._offer(layer)
+
+    def _left(self, key: str) -> None:
+        self.session.remove_input(key, forget=True)
+        self.maps.remove(key)
+        self.read_prompts()
+
+    def _removed(self, layer: Layer) -> None:
+        """Take note that a layer of ours is gone."""
+        if layer is self.prompts.layer:
+            self.prompts.release()
+            self.read_prompts()
+        elif layer is self.overlay.layer:
+            self.overlay.hide()
+        elif role(layer) == MAP:
+            self.maps.forget(layer)
+
+    def _listed(self) -> None:
+        self.prompts.realign()
+        self.rows_changed.emit()
+
+    def _offer(self, layer: Image) -> None:
+        """Give a layer to the session as it is now; what is embedded of it stays valid where nothing has changed."""
+        key = key_of(layer)
+        image = image_input(layer, self._revisions[key])
+        known = self.session.inputs.get(key)
+        if known is None or (known.version, known.name) != (image.version, image.name):
+            plane = shown_plane(layer, self.viewer.layers.units, self.viewer.dims.point)
+            self.session.set_input(key, image, plane)
+
+    def _pixels_changed(self, layer: Image) -> None:
+        self._revisions[key_of(layer)] += 1
+        self._renamed(layer)
+
+    def _renamed(self, layer: Image) -> None:
+        if key_of(layer) in self.session.inputs:
+            self._offer(layer)
+        self.rows_changed.emit()
+
+    def _contrast_changed(self, layer: Image) -> None:
+        if stretch(layer) is not None:
+            self.session.mark_stale(key_of(layer), "Its contrast limits have changed; press Start to embed it anew.")
+
+    def _placed(self, layer: Image) -> None:
+        self.maps.follow(layer)
+        self._draw_patches()
+
+    def _active_changed(self, _event: Any) -> None:
+        if self._show_patches:
+            self._draw_patches()
+
+    def _sliders_moved(self, _event: Any) -> None:
+        for layer in self.checked():
+            if leading_shape(layer):
+                plane = shown_plane(layer, self.viewer.layers.units, self.viewer.dims.point)
+                self.session.show_plane(key_of(layer), plane)
+
+    def _zoomed(self, _event: Any) -> None:
+        self._rescale()
+
+    def _draw_patches(self) -> None:
+        """Draw the patches of the active image, or of the topmost checked one where none is active."""
+        checked = self.checked()
+        active = self.viewer.layers.selection.active
+        image = active if active in checked else next(iter(checked), None)
+        size = self._patch_size(self.session.encoder)
+        if not self._show_patches or image is None or not size or not all(plane_shape(image)):
+            self.overlay.hide()
+            return
+        grid, key = PatchGrid(*plane_shape(image), size), key_of(image)
+        queried = [grid.patch_at(prompt.y, prompt.x) for prompt in self.session.prompts if prompt.source == key]
+        self.overlay.show(image, grid, queried)

@@ -1,0 +1,149 @@
+"""World ↔ data coordinates. Nothing outside this folder knows the world.
+
+napari draws a layer at ``ratio · data_to_world(p)``, where ``ratio`` is one layer unit in world units, axis by axis;
+``layer.world_to_data`` does not know of it. World coordinates are aligned at their last axes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pint import DimensionalityError, get_application_registry
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari.layers import Image, Layer
+    from numpy.typing import ArrayLike, NDArray
+
+    from napari_dinosim.states import PlaneIndex
+
+
+def unit_ratio(layer: Layer, world_units: Sequence[object] | None) -> NDArray[np.float64]:
+    """One unit of a layer in units of the world, per axis of the layer.
+
+    Parameters
+    ----------
+    layer : Layer
+    world_units : sequence of pint.Unit, optional
+        ``viewer.layers.units``; None where the layers' units are of different kinds, which napari draws as if
+        all were pixels.
+
+    Returns
+    -------
+    ndarray of shape (ndim,)
+    """
+    if world_units is None:
+        return np.ones(layer.ndim)
+    registry = get_application_registry()  # type: ignore[no-untyped-call]
+    ratio = np.ones(layer.ndim)
+    common = min(layer.ndim, len(world_units))
+    for axis in range(1, common + 1):
+        try:
+            ratio[-axis] = registry.Quantity(1.0, layer.units[-axis]).to(world_units[-axis]).magnitude
+        except DimensionalityError:  # napari draws such a layer as if it were in pixels
+            return np.ones(layer.ndim)
+    return ratio
+
+
+def to_world(layer: Layer, data_point: ArrayLike, world_units: Sequence[object] | None) -> NDArray[np.float64]:
+    """World coordinates of a point of a layer, as drawn; one point, of shape (ndim,)."""
+    return np.asarray(layer.data_to_world(np.asarray(data_point, dtype=float))) * unit_ratio(layer, world_units)
+
+
+def world_matrix(layer: Layer, world_units: Sequence[object] | None) -> NDArray[np.float64]:
+    """Affine matrix from a layer's data to the world as drawn, of shape (ndim + 1, ndim + 1)."""
+    matrix = np.eye(layer.ndim + 1)
+    origin = matrix[:-1, -1] = to_world(layer, np.zeros(layer.ndim), world_units)
+    for axis, step in enumerate(np.eye(layer.ndim)):
+        matrix[:-1, axis] = to_world(layer, step, world_units) - origin
+    return matrix
+
+
+def to_data(
+    layer: Layer, world_point: ArrayLike, world_units: Sequence[object] | None, shown: Sequence[float]
+) -> NDArray[np.float64]:
+    """Convert a world point to data coordinates of a layer.
+
+    Parameters
+    ----------
+    layer : Layer
+    world_point : array_like of shape (n,)
+        Leading axes that it lacks are taken from ``shown``.
+    world_units : sequence of pint.Unit, optional
+    shown : sequence of float
+        ``viewer.dims.point``: where the sliders stand.
+
+    Returns
+    -------
+    ndarray of shape (ndim,)
+    """
+    world = np.asarray(world_point, dtype=float)
+    missing = layer.ndim - len(world)
+    if missing > 0:
+        filler = np.asarray(shown, dtype=float)[-layer.ndim :][:missing]
+        world = np.concatenate([np.zeros(missing - len(filler)), filler, world])
+    return np.asarray(layer.world_to_data(world[-layer.ndim :] / unit_ratio(layer, world_units)))
+
+
+def plane_of(layer: Image, data_point: NDArray[np.float64]) -> PlaneIndex | None:
+    """Index along the leading axes of a data point, or None where it lies in no plane."""
+    if not np.isfinite(data_point).all():
+        return None
+    index = np.floor(data_point[:-2] + 0.5).astype(int)
+    leading = leading_shape(layer)
+    if any(not 0 <= i < n for i, n in zip(index, leading, strict=True)):
+        return None
+    return tuple(int(i) for i in index)
+
+
+def shown_plane(layer: Image, world_units: Sequence[object] | None, shown: Sequence[float]) -> PlaneIndex:
+    """Index of the plane that the sliders show, the nearest one where they stand beyond the image."""
+    point = to_data(layer, shown, world_units, shown)
+    nearest = np.floor(np.nan_to_num(point[:-2]) + 0.5).astype(int)
+    return tuple(int(np.clip(i, 0, n - 1)) for i, n in zip(nearest, leading_shape(layer), strict=True))
+
+
+def full_resolution(layer: Image) -> object:
+    """Return the layer's array, level 0 of a multiscale one."""
+    return layer.data[0] if layer.multiscale else layer.data
+
+
+def leading_shape(layer: Image) -> tuple[int, ...]:
+    """Sizes along the axes before (y, x)."""
+    shape = full_resolution(layer).shape  # type: ignore[attr-defined]
+    return tuple(int(n) for n in shape[: -3 if layer.rgb else -2])
+
+
+def plane_shape(layer: Image) -> tuple[int, int]:
+    """(height, width) of a plane in pixels."""
+    shape = full_resolution(layer).shape  # type: ignore[attr-defined]
+    height, width = shape[-3:-1] if layer.rgb else shape[-2:]
+    return int(height), int(width)
+
+
+def contains(layer: Image, data_point: NDArray[np.float64]) -> bool:
+    """Whether a data point lies in a pixel of a layer."""
+    y, x = data_point[-2:]
+    height, width = plane_shape(layer)
+    return plane_of(layer, data_point) is not None and -0.5 <= y < height - 0.5 and -0.5 <= x < width - 0.5
+
+
+def placement(layer: Layer) -> dict[str, object]:
+    """Where a layer lies, as keywords for another one of the same number of axes."""
+    return {
+        "scale": layer.scale,
+        "translate": layer.translate,
+        "rotate": layer.rotate,
+        "shear": layer.shear,
+        "affine": layer.affine,
+        "units": layer.units,
+        "axis_labels": layer.axis_labels,
+    }
+
+
+def place_like(layer: Layer, other: Layer) -> None:
+    """Move a layer to where another one lies."""
+    for name, value in placement(other).items():
+        setattr(layer, name, value)

@@ -1,0 +1,134 @@
+"""The similarity layers: one per input, made once, updated in place, never re-added."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image
+
+from napari_dinosim._napari.coordinates import leading_shape, place_like, placement, plane_shape
+from napari_dinosim._napari.lazy_map import LazyMap
+from napari_dinosim._napari.roles import MAP, key_of, mark
+
+if TYPE_CHECKING:
+    from napari.components import LayerList, ViewerModel
+
+    from napari_dinosim.session import SimilaritySession
+
+REAL_PIXELS = 4096**2
+"""A plane of at most this many pixels is a real array, so that every napari tool can use it; a larger one is lazy."""
+
+SMALLEST_LEVEL = 1024
+"""Longest side, in pixels, of the smallest level of a large map's pyramid."""
+
+COLORMAP, OPACITY = "viridis", 0.6
+LOOKS = ("colormap", "opacity", "blending", "visible", "contrast_limits", "gamma", "interpolation2d")
+"""What a person may have set on a map; kept while the map is away."""
+
+
+class MapLayers:
+    """Writes the session's maps into layers over the images.
+
+    Parameters
+    ----------
+    viewer : Viewer
+    session : SimilaritySession
+    """
+
+    def __init__(self, viewer: ViewerModel, session: SimilaritySession) -> None:
+        self._viewer, self._session = viewer, session
+        self._layers: dict[str, Image] = {}
+        self._looks: dict[str, dict[str, Any]] = {}
+
+    def __getitem__(self, key: str) -> Image | None:
+        return self._layers.get(key)
+
+    def update(self, image: Image) -> None:
+        """Bring the map over an image up to date: make, rewrite, blank or remove it."""
+        key = key_of(image)
+        if key not in self._session.inputs or not len(self._session.prompts):
+            self.remove(key)
+            return
+        found = self._session.shown_map(key)
+        lazy = bool(leading_shape(image)) or _large(image)
+        layer = self._layers.get(key)
+        if layer is None:
+            if found is None:
+                return
+            layer = self._add(image, lazy)
+        elif tuple(layer.data.shape) != leading_shape(image) + plane_shape(image):
+            layer.data = self._data(image, lazy)
+        if not lazy:
+            data: np.ndarray[Any, Any] = layer.data
+            if found is None:
+                data.fill(np.nan)
+            else:
+                found.grid.upsample(found.values, out=data)
+        layer.refresh(extent=False, highlight=False)
+
+    def follow(self, image: Image) -> None:
+        """Move the map to where its image lies."""
+        layer = self._layers.get(key_of(image))
+        if layer is not None and layer.ndim == image.ndim:
+            place_like(layer, image)
+
+    def forget(self, layer: Image) -> None:
+        """Take note that a map layer is gone: a person removed it."""
+        for key, held in list(self._layers.items()):
+            if held is layer:
+                self._keep_looks(key)
+                del self._layers[key]
+
+    def remove(self, key: str) -> None:
+        """Remove the map over an image."""
+        layer = self._layers.get(key)
+        if layer is not None:
+            self._keep_looks(key)
+            del self._layers[key]
+            if layer in self._viewer.layers:
+                self._viewer.layers.remove(layer)
+
+    def _keep_looks(self, key: str) -> None:
+        self._looks[key] = {name: getattr(self._layers[key], name) for name in LOOKS}
+
+    def _data(self, image: Image, lazy: bool) -> Any:
+        shape = leading_shape(image) + plane_shape(image)
+        if not lazy:
+            return np.full(shape, np.nan, dtype=np.float32)
+        key = key_of(image)
+
+        def lookup(plane: tuple[int, ...]) -> Any:
+            return self._session.map(key, plane)
+
+        longest = max(plane_shape(image))
+        steps = [1]
+        while longest > steps[-1] * SMALLEST_LEVEL and _large(image):
+            steps.append(steps[-1] * 2)
+        levels = [LazyMap(shape, lookup, step) for step in steps]
+        return levels if len(levels) > 1 else levels[0]
+
+    def _add(self, image: Image, lazy: bool) -> Image:
+        key = key_of(image)
+        data = self._data(image, lazy)
+        looks = {"colormap": COLORMAP, "opacity": OPACITY, "contrast_limits": (0, 1), "interpolation2d": "nearest"}
+        layer = Image(
+            data,
+            multiscale=isinstance(data, list),
+            rgb=False,
+            name=f"similarity · {image.name}",
+            metadata=mark(MAP, source=key),
+            **(looks | self._looks.get(key, {})),
+            **placement(image),
+        )
+        layers: LayerList = self._viewer.layers
+        active = layers.selection.active
+        layers.insert(layers.index(image) + 1, layer)
+        layers.selection.active = active  # the person goes on with what was in hand
+        self._layers[key] = layer
+        return layer
+
+
+def _large(image: Image) -> bool:
+    height, width = plane_shape(image)
+    return height * width > REAL_PIXELS

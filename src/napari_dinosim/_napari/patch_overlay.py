@@ -1,0 +1,115 @@
+"""The patch grid drawn over an image: one path for all its lines, one rectangle per queried patch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from napari.layers import Shapes
+
+from napari_dinosim._napari.coordinates import world_matrix
+from napari_dinosim._napari.roles import PATCHES, key_of, mark
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari.components import ViewerModel
+    from napari.layers import Image
+    from numpy.typing import NDArray
+
+    from napari_dinosim.grid import PatchGrid
+
+LINE_COLOR, QUERY_COLOR = "#ffffffaa", "#ff2d78"
+LINE_PIXELS, QUERY_PIXELS = 1.0, 3.0
+"""Widths on screen, in its pixels, at any zoom."""
+
+
+def grid_path(grid: PatchGrid) -> NDArray[np.float64]:
+    """One path along every line of a patch grid.
+
+    Parameters
+    ----------
+    grid : PatchGrid
+
+    Returns
+    -------
+    ndarray of shape (n, 2)
+        (y, x) in data coordinates, from edge to edge of the image; it turns at the image's rim only.
+    """
+    bottom, right = grid.height - 0.5, grid.width - 0.5
+    ys = np.append(np.arange(grid.rows) * grid.patch_size - 0.5, bottom)
+    xs = np.append(np.arange(grid.cols) * grid.patch_size - 0.5, right)
+    across = [(y, x) for i, y in enumerate(ys) for x in ((-0.5, right) if i % 2 == 0 else (right, -0.5))]
+    if across[-1][1] > 0:
+        xs = xs[::-1]  # go on from the corner that was reached
+    down = [(y, x) for i, x in enumerate(xs) for y in ((bottom, -0.5) if i % 2 == 0 else (-0.5, bottom))]
+    return np.array(across + down)
+
+
+def patch_corners(grid: PatchGrid, row: int, col: int) -> NDArray[np.float64]:
+    """Corners of a patch, (4, 2), in data coordinates."""
+    top, left, bottom, right = grid.patch_bounds(row, col)
+    return np.array([(top, left), (top, right), (bottom, right), (bottom, left)])
+
+
+class PatchOverlay:
+    """Draws the patches of one image at a time.
+
+    Parameters
+    ----------
+    viewer : Viewer
+    """
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        self._viewer = viewer
+        self._shown: tuple[str, PatchGrid] | None = None
+        self.layer: Shapes | None = None
+
+    def show(self, image: Image, grid: PatchGrid, queried: Sequence[tuple[int, int]]) -> None:
+        """Draw a grid over an image, and mark the queried patches, given as (row, col)."""
+        if self.layer is None or self._shown != (key_of(image), grid):
+            self.hide()
+            self.layer = self._make(image, grid)
+            layers = self._viewer.layers
+            active = layers.selection.active
+            layers.append(self.layer)
+            layers.selection.active = active
+            self._shown = key_of(image), grid
+        marks = [patch_corners(grid, *patch) for patch in queried]
+        shapes = [grid_path(grid), *marks]
+        self.layer.data = []
+        self.layer.add(
+            shapes,
+            shape_type=["path"] + ["rectangle"] * len(marks),
+            edge_color=[LINE_COLOR] + [QUERY_COLOR] * len(marks),
+            face_color="transparent",
+        )
+        self.layer.selected_data = set()
+        self.zoom()
+
+    def hide(self) -> None:
+        """Remove the layer, where there is one."""
+        layer, self.layer, self._shown = self.layer, None, None
+        if layer is not None and layer in self._viewer.layers:
+            self._viewer.layers.remove(layer)
+
+    def zoom(self) -> None:
+        """Keep the lines as wide on screen as they were."""
+        if self.layer is None:
+            return
+        matrix = world_matrix(self.layer, self._viewer.layers.units)[:2, :2]
+        pixel = 1 / (self._viewer.camera.zoom * np.sqrt(abs(np.linalg.det(matrix))))
+        widths = [LINE_PIXELS * pixel] + [QUERY_PIXELS * pixel] * (self.layer.nshapes - 1)
+        if not np.allclose(widths, self.layer.edge_width, rtol=0.2):
+            self.layer.edge_width = widths
+
+    def _make(self, image: Image, grid: PatchGrid) -> Shapes:
+        units = self._viewer.layers.units
+        return Shapes(
+            ndim=2,
+            name=f"patches · {image.name}",
+            affine=world_matrix(image, units)[-3:, -3:],
+            units=image.units[-2:] if units is None else units[-2:],
+            axis_labels=image.axis_labels[-2:],
+            metadata=mark(PATCHES, source=key_of(image)),
+        )

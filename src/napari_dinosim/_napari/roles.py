@@ -1,0 +1,36 @@
+"""What the layers that we make say they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Image
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+
+MARK = "napari_dinosim"
+"""Key in ``layer.metadata`` that marks a layer as ours."""
+
+PROMPTS, MAP, PATCHES = "prompts", "similarity map", "patch grid"
+
+
+def role(layer: Layer) -> str | None:
+    """Role of a layer that we made; None for a person's own."""
+    mark = layer.metadata.get(MARK)
+    return mark.get("role") if isinstance(mark, dict) else None
+
+
+def mark(kind: str, **more: Any) -> dict[str, Any]:
+    """Metadata that mark a layer as ours."""
+    return {MARK: {"role": kind, **more}}
+
+
+def key_of(layer: Layer) -> str:
+    """Key of a layer that outlives renaming and proxies."""
+    return str(layer.unique_id)
+
+
+def is_image(layer: Layer) -> bool:
+    """Whether a layer is an image of the person's, one that can be searched."""
+    return isinstance(layer, Image) and role(layer) is None

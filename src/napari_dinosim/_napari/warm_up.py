@@ -1,0 +1,35 @@
+"""Brings in torch while the person looks around, and names the device that "auto" stands for."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_dinosim.engine import Engine, Job
+    from napari_dinosim.errors import DinosimError
+
+logger = logging.getLogger("napari_dinosim")
+
+
+def describe_auto(engine: Engine, told: Callable[[str], None]) -> None:
+    """Import torch in the worker thread, then say which device "auto" resolves to.
+
+    Parameters
+    ----------
+    engine : Engine
+    told : callable(str)
+        Called in Qt's thread, with "cuda" or the like.
+    """
+
+    def work(_job: Job[str]) -> str:
+        from napari_dinosim.encoders.devices import resolve_device
+
+        return str(resolve_device("auto").type)
+
+    def failed(error: DinosimError) -> None:
+        logger.warning("the device could not be told: %s", error)
+
+    engine.submit(work, on_done=told, on_error=failed)

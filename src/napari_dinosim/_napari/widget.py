@@ -1,0 +1,152 @@
+"""The dock widget: shows what the controller tells and passes on what the person does. It holds no truth."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from magicgui.widgets import CheckBox, ComboBox, Container, Label, ProgressBar, PushButton
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFileDialog, QSizePolicy
+
+from napari_dinosim._napari import registry
+from napari_dinosim._napari.encoder_choices import DEVICES, FROM_FILE, encoder_titles
+from napari_dinosim._napari.guard import guarded
+from napari_dinosim._napari.image_list import ImageList
+from napari_dinosim._napari.warm_up import describe_auto
+from napari_dinosim.loading import EncoderChoice
+
+if TYPE_CHECKING:
+    import napari
+
+    from napari_dinosim.states import Overall
+
+STEPS = 1000
+"""Resolution of the progress bar."""
+
+WEIGHTS_FILES = "Weights (*.safetensors *.pth *.pt *.bin);;All files (*)"
+START = "Start: make the prompts layer and embed the checked images (Alt+S). Then click on what you look for."
+COMBINE = [("any point looks like it (maximum)", "max"), ("all points look like it (mean)", "mean")]
+
+
+class DinosimWidget(Container):  # type: ignore[type-arg]
+    """Click in an image, see what looks like it in every image.
+
+    Parameters
+    ----------
+    napari_viewer : Viewer
+        Given by napari.
+    """
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+        self.controller = registry.acquire(napari_viewer, self)
+        choice = self.controller.session.encoder
+        self.encoder = ComboBox(
+            label="Encoder", choices=encoder_titles(), value=choice.name, tooltip="What turns patches into vectors."
+        )
+        self.device = ComboBox(
+            label="Device",
+            choices=[(name, name) for name in DEVICES],
+            value=choice.device,
+            tooltip="Where it computes: auto takes CUDA, then MPS, then the CPU.",
+        )
+        self.combine = ComboBox(
+            label="Several points",
+            choices=COMBINE,
+            tooltip="How the cosines of several points become one score.",
+        )
+        self.patches = CheckBox(
+            text="Show patches",
+            tooltip="Draw the patch grid over the active image and mark the queried patches.",
+        )
+        self.start = PushButton(text="Start", tooltip=START)
+        self.cancel = PushButton(text="Cancel", tooltip="Stop embedding; what is ready stays (Alt+C).", enabled=False)
+        self.progress = ProgressBar(value=0, max=STEPS, visible=False)
+        self.message = Label(value="Press Start, then click on what you look for.")
+        choices = Container(widgets=[self.encoder, self.device, self.combine], labels=True)
+        buttons = Container(widgets=[self.start, self.cancel], layout="horizontal", labels=False)
+        choices.margins = buttons.margins = (0, 0, 0, 0)
+        super().__init__(widgets=[choices, buttons, self.progress, self.patches, self.message], labels=False)
+        self.images = ImageList()
+        self._arrange()
+        self._connect()
+        self._show_rows()
+
+    def _arrange(self) -> None:
+        """Finish in Qt what magicgui has no words for."""
+        layout = self.native.layout()
+        layout.insertWidget(0, self.images)
+        layout.addStretch(1)
+        for box in (self.encoder, self.device, self.combine):
+            box.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+            box.native.setMinimumContentsLength(8)
+        self.message.native.setWordWrap(True)
+        self.message.native.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.start.native.setShortcut("Alt+S")
+        self.cancel.native.setShortcut("Alt+C")
+        self.native.setMinimumWidth(280)
+
+    def _connect(self) -> None:
+        controller = self.controller
+        self.images.check_requested.connect(guarded(controller.check))
+        self.encoder.changed.connect(guarded(self._choose_encoder))
+        self.device.changed.connect(guarded(self._choose_device))
+        self.combine.changed.connect(guarded(controller.combine))
+        self.patches.changed.connect(guarded(controller.show_patches))
+        self.start.changed.connect(guarded(controller.start))
+        self.cancel.changed.connect(guarded(controller.cancel))
+        controller.rows_changed.connect(self._show_rows)
+        controller.row_changed.connect(self._show_row)
+        controller.progress_changed.connect(self._show_progress)
+        controller.told.connect(self._show_message)
+        describe_auto(controller.engine, self._name_auto)
+        self.native.destroyed.connect(partial(registry.release, controller, id(self)))
+
+    # ---- what the person does ------------------------------------------------------------------------------------
+
+    def _choose_encoder(self, name: str) -> None:
+        choice = self.controller.session.encoder
+        if name != FROM_FILE:
+            self.controller.choose_encoder(EncoderChoice(name, None, choice.device, choice.precision))
+            return
+        path, _ = QFileDialog.getOpenFileName(self.native, "Weights of a DINO encoder", "", WEIGHTS_FILES)
+        if path:
+            self._show_message(f"Encoder from {Path(path).name}.", False)
+            self.controller.choose_encoder(EncoderChoice("", path, choice.device, choice.precision))
+        else:
+            with self.encoder.changed.blocked():
+                self.encoder.value = choice.name if choice.weights is None else FROM_FILE
+
+    def _choose_device(self, device: str) -> None:
+        choice = self.controller.session.encoder
+        self.controller.choose_encoder(EncoderChoice(choice.name, choice.weights, device, choice.precision))
+
+    # ---- what the controller tells -------------------------------------------------------------------------------
+
+    def _show_rows(self) -> None:
+        self.images.set_rows(self.controller.rows())
+
+    def _show_row(self, key: str) -> None:
+        row = self.controller.row(key)
+        if row is not None:
+            self.images.set_row(row)
+
+    def _show_progress(self, overall: Overall | None) -> None:
+        self.cancel.enabled = self.progress.visible = overall is not None
+        if overall is None:
+            return
+        self.progress.value = round(overall.fraction * STEPS)
+        left = "" if overall.seconds_left is None else f" · {_duration(overall.seconds_left)} left"
+        self._show_message(f"{overall.text}{left}", False)
+
+    def _show_message(self, text: str, is_error: bool) -> None:
+        self.message.value = f"⚠ {text}" if is_error else text
+
+    def _name_auto(self, description: str) -> None:
+        self.device.native.setItemText(0, f"auto ({description})")
+
+
+def _duration(seconds: float) -> str:
+    """Say a time span as people do."""
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
