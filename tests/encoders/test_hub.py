@@ -406,6 +406,12 @@ def test_a_mirror_with_hashes_of_its_own_is_checked_by_size(server):
     assert download_weights(OPEN).read_bytes() == CONTENT
 
 
+def test_a_file_of_another_size_from_such_a_mirror_is_refused(server, computer):
+    server.faults = Faults(etag="v1.0-mirror", extra=b"!")
+    assert "400002 bytes instead of 400001" in str(fail())
+    assert contents(computer / "hub") == []
+
+
 def test_the_licence_comes_before_the_first_byte(server):
     with pytest.raises(LicenceNotAcceptedError, match=r"under the DINOv3 License.*Read https://example.org/licence"):
         download_weights(DINOV3)
