@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-import golden_weights
 import numpy as np
 import pytest
 import torch
 
+import golden_weights
 from napari_dinosim.encoders import building, load_encoder
 
 CLOSE = 1e-4

@@ -117,7 +117,7 @@ def _shards(index: Path) -> list[Path]:
     """Files that an index of shards names; only plain names, beside the index."""
     try:
         names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-        plain = all(name == Path(name).name and "\\" not in name and ":" not in name for name in names)
+        plain = all(re.fullmatch(r"[\w.-]+\.safetensors", name) for name in names)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise WeightsError(f"weights: {index.name!r} is no index of shards. {GIVE_ANOTHER}") from error
     if not plain or not names:
@@ -187,17 +187,26 @@ def _read_torch(file: Path, size: int) -> dict[str, Tensor]:
         )
     _check_zip(file, size)
     try:
-        content = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
+        if file.suffix == ".safetensors":  # which torch.load would believe
+            with file.open("rb") as stream:
+                content = torch.load(stream, map_location="cpu", weights_only=True)
+        else:
+            content = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
     except pickle.UnpicklingError as error:
         wanted = re.search(r"GLOBAL ([\w.]+)", str(error))
         raise WeightsError(
             f"weights: {file.name!r} asks for more than tensors{f' ({wanted[1]})' if wanted else ''}, which could run "
             "code; nothing of it was run. Use a .safetensors file, or a .pth that holds only the state dict."
         ) from error
-    except (RuntimeError, ValueError, KeyError, TypeError, AttributeError, IndexError, EOFError) as error:
+    except Exception as error:  # a damaged pickle can break its reader in any way
         reason = str(error).partition("\n")[0][:200]
         raise WeightsError(f"weights: {file.name!r} ({size} bytes) is damaged: {reason}. Get it again.") from error
     tensors = _state_dict(content, file)
+    hollow = [name for name, tensor in tensors.items() if tensor.device.type != "cpu" or tensor.layout != torch.strided]
+    if hollow:
+        raise WeightsError(
+            f"weights: {file.name!r} holds {len(hollow)} tensors without plain values ({hollow[0]}, …). {GIVE_ANOTHER}"
+        )
     declared = sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
     if declared > MOST_REUSE * size:
         raise WeightsError(

@@ -92,7 +92,7 @@ def build_generic(spec: EncoderSpec, checkpoint: Checkpoint) -> tuple[nn.Module,
     spec : EncoderSpec
         Of :func:`generic_spec`.
     checkpoint : Checkpoint
-        In timm's layout or one that timm converts; for ``hf-hub:`` names, with its ``config.json`` beside it.
+        In timm's layout; for ``hf-hub:`` names, with its ``config.json`` beside it.
 
     Returns
     -------
@@ -163,7 +163,7 @@ def _complete(spec: EncoderSpec, model: Any, settings: Mapping[str, Any]) -> Enc
     blocks = getattr(model, "blocks", None)
     patch = getattr(getattr(model, "patch_embed", None), "patch_size", None) if blocks is not None else None
     try:
-        size = int(patch[0]) if patch and patch[0] == patch[1] else int(model.feature_info.reduction()[-1])
+        size = int(patch[0]) if patch and patch[0] == patch[1] else int(model.feature_info[-1]["reduction"])
         rows, cols = PROBE_PATCHES
         probe = torch.zeros(1, 3, rows * size, cols * size)
         with torch.no_grad():
@@ -171,7 +171,7 @@ def _complete(spec: EncoderSpec, model: Any, settings: Mapping[str, Any]) -> Enc
                 probe, indices=[-1], norm=True, output_fmt="NCHW", intermediates_only=True
             )
         shape = tuple(found[0].shape)
-    except (RuntimeError, AttributeError, AssertionError, TypeError, ValueError) as error:
+    except (RuntimeError, AttributeError, AssertionError, TypeError, ValueError, LookupError) as error:
         raise UnknownEncoderError(
             f"encoder: {spec.name!r} gives no dense features ({type(error).__name__}: {str(error)[:120]}). "
             "Choose a model with forward_intermediates() that takes images of any size."
