@@ -113,6 +113,18 @@ def test_a_catalogue_name_is_enough(server):
         download_weights("dinov9")
 
 
+def test_a_model_known_by_its_repository_comes_with_its_configuration(server):
+    server.files["timm/open/config.json"] = b'{"architecture": "vit_tiny_patch16_224"}'
+    told = []
+    path = download_weights("hf-hub:timm/open", on_progress=told.append)
+    assert path.read_bytes() == CONTENT
+    assert (path.parent / "config.json").read_bytes().startswith(b'{"arch')
+    assert {progress.total_bytes for progress in told} == {len(CONTENT)}
+    (path.parent / "config.json").unlink()
+    assert download_weights("hf-hub:timm/open") == path
+    assert (path.parent / "config.json").exists()
+
+
 def test_what_is_there_is_not_fetched_again(server):
     path = download_weights(OPEN)
     server.asked.clear()
@@ -416,6 +428,14 @@ def test_the_licence_comes_before_the_first_byte(server):
     with pytest.raises(LicenceNotAcceptedError, match=r"under the DINOv3 License.*Read https://example.org/licence"):
         download_weights(DINOV3)
     assert server.asked == []
+
+
+@pytest.mark.parametrize(
+    "name", ["timm:vit_small_patch16_dinov3.lvd1689m", "hf-hub:facebook/dinov3-vits16", "dinov3_vits16"]
+)
+def test_the_licence_is_known_by_every_name_of_the_model(name):
+    with pytest.raises(LicenceNotAcceptedError, match="under the DINOv3 License"):
+        download_weights(name)
 
 
 def test_the_licence_is_acknowledged_once(server, computer):

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 from huggingface_hub import constants, try_to_load_from_cache
 from huggingface_hub.errors import HFValidationError
 
-from napari_dinosim.encoders import licences
+from napari_dinosim.encoders import encoder_spec, licences
 from napari_dinosim.encoders._background import Background
 from napari_dinosim.encoders._hub_cache import bring
 from napari_dinosim.encoders._hub_errors import WAYS_ON, Request
 from napari_dinosim.encoders._hub_settings import read_settings, write_settings
 from napari_dinosim.encoders._progress import DownloadProgress
-from napari_dinosim.encoders.catalogue import catalogue_spec
-from napari_dinosim.encoders.licences import accept_licence, licence_needs_acceptance
+from napari_dinosim.encoders.catalogue import HUB_PREFIX
+from napari_dinosim.encoders.licences import accept_licence, licence_needs_acceptance, licence_to_accept
 from napari_dinosim.errors import DownloadError, LicenceNotAcceptedError
 
 if TYPE_CHECKING:
@@ -36,6 +36,9 @@ __all__ = [
     "remove_weights",
     "set_cache_folder",
 ]
+
+CONFIG_FILE = "config.json"
+"""Where a repository of timm's tells how its model is built."""
 
 
 def cache_folder() -> Path:
@@ -82,7 +85,7 @@ def cached_weights(spec_or_name: EncoderSpec | str, *, cache_folder: Path | None
     Parameters
     ----------
     spec_or_name : EncoderSpec or str
-        The encoder, or its name in the catalogue.
+        The encoder, or its name as :func:`napari_dinosim.encoders.load_encoder` takes it.
     cache_folder : Path, optional
         Where to look; by default the chosen folder, then huggingface_hub's own.
 
@@ -109,7 +112,7 @@ def remove_weights(spec_or_name: EncoderSpec | str, *, cache_folder: Path | None
     Parameters
     ----------
     spec_or_name : EncoderSpec or str
-        The encoder, or its name in the catalogue.
+        The encoder, or its name as :func:`napari_dinosim.encoders.load_encoder` takes it.
     cache_folder : Path, optional
         Where to look; by default as :func:`cached_weights` does.
 
@@ -156,7 +159,7 @@ def download_weights(
     Parameters
     ----------
     spec_or_name : EncoderSpec or str
-        The encoder, or its name in the catalogue.
+        The encoder, or its name as :func:`napari_dinosim.encoders.load_encoder` takes it.
     accept_licence : bool, default: False
         The person acknowledges the licence of the weights; this is remembered.
     on_progress : callable, optional
@@ -181,22 +184,28 @@ def download_weights(
     Cancelled
         If the person cancels; nothing is kept.
     UnknownEncoderError
-        If the catalogue has no such name.
+        If there is no encoder of that name.
     """
     spec = _spec(spec_or_name)
-    there = cached_weights(spec, cache_folder=cache_folder)
-    if there is not None:
-        return there
     if accept_licence:
         licences.accept_licence(spec)
-    _check_that_it_may_be_fetched(spec)
+    # A model that is known by its repository only is built after the config.json there.
+    files = [*([replace(spec, hub_file=CONFIG_FILE)] if spec.name.startswith(HUB_PREFIX) else []), spec]
+    if any(cached_weights(file, cache_folder=cache_folder) is None for file in files):
+        _check_that_it_may_be_fetched(spec)
     endpoint = (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
     with Background(cancelled) as background:
-        return bring(Request(spec, endpoint, cache_folder or _current_folder()), background, on_progress)
+        for file in files:
+            path = cached_weights(file, cache_folder=cache_folder) or bring(
+                Request(file, endpoint, cache_folder or _current_folder()),
+                background,
+                on_progress if file is spec else None,
+            )
+    return path
 
 
 def _spec(spec_or_name: EncoderSpec | str) -> EncoderSpec:
-    return catalogue_spec(spec_or_name) if isinstance(spec_or_name, str) else spec_or_name
+    return encoder_spec(spec_or_name) if isinstance(spec_or_name, str) else spec_or_name
 
 
 def _current_folder() -> Path:
@@ -211,6 +220,6 @@ def _check_that_it_may_be_fetched(spec: EncoderSpec) -> None:
         )
     if licence_needs_acceptance(spec):
         raise LicenceNotAcceptedError(
-            f"the weights of {spec.title} are under the {spec.licence}, which has not been acknowledged yet. "
+            f"the weights of {spec.title} are under the {licence_to_accept(spec)}, not acknowledged yet. "
             f"Read {spec.licence_url} and acknowledge it, or choose another encoder."
         )
