@@ -7,7 +7,6 @@ One click takes four hops: 1. napari adds the point and fires its events; 2. :me
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
@@ -22,6 +21,7 @@ from napari_dinosim._napari.maps import MapLayers
 from napari_dinosim._napari.patch_overlay import PatchOverlay
 from napari_dinosim._napari.prompts_layer import PromptsLayer
 from napari_dinosim._napari.roles import MAP, key_of, role
+from napari_dinosim._napari.rows import ImageRow, image_row
 from napari_dinosim.engine import Engine
 from napari_dinosim.grid import PatchGrid
 from napari_dinosim.prompts import PromptSet
@@ -36,19 +36,6 @@ if TYPE_CHECKING:
     from napari_dinosim.errors import DinosimError
     from napari_dinosim.loading import EncoderChoice, EncoderSlot
     from napari_dinosim.prompts import Combine
-    from napari_dinosim.states import InputState
-
-
-@dataclass(frozen=True, slots=True)
-class ImageRow:
-    """What the list of images shows of one layer."""
-
-    key: str
-    name: str
-    checked: bool
-    pixels: tuple[int, int]
-    patches: tuple[int, int] | None
-    state: InputState
 
 
 class Controller:
@@ -111,10 +98,8 @@ class Controller:
         return None if layer is None else self._row(layer, self._patch_size(self.session.encoder))
 
     def _row(self, layer: Image, size: int | None) -> ImageRow:
-        key, (height, width) = key_of(layer), plane_shape(layer)
-        patches = PatchGrid(height, width, size).shape if size and height and width else None
-        state = self.session.state(key)
-        return ImageRow(key, layer.name, key not in self._unchecked, (height, width), patches, state)
+        key = key_of(layer)
+        return image_row(layer, key not in self._unchecked, size, self.session.state(key))
 
     def check(self, key: str, checked: bool) -> None:
         """Choose an image, or leave it out."""
@@ -169,17 +154,10 @@ class Controller:
         images = self.checked()
         reading = self.prompts.read(images, {key_of(layer) for layer in images if self._seen(layer)})
         self.session.set_prompts(PromptSet(reading.prompts, self._combine))
-        if reading.nowhere:
-            self.told.emit(
-                f"{reading.nowhere} point(s) have NaN coordinates; they are left out. Delete or move them.", True
-            )
-        elif reading.outside:
-            self.viewer.status = (
-                f"{reading.outside} point(s) lie outside every checked image; nothing is searched for there."
-            )
-            self.told.emit(self.viewer.status, False)
-        elif reading.prompts:
-            self.told.emit(f"Searching for {len(reading.prompts)} point(s).", False)
+        if reading.outside:
+            self.viewer.status = reading.text
+        if reading.text:
+            self.told.emit(reading.text, reading.nowhere > 0)
         self._draw_patches()
 
     def _seen(self, layer: Image) -> bool:
@@ -306,10 +284,11 @@ class Controller:
         self._rescale()
 
     def _draw_patches(self) -> None:
-        """Draw the patches of the active image, or of the topmost checked one where none is active."""
+        """Draw the patches of one image: the active one, else the one last clicked, else the topmost checked."""
         checked = self.checked()
-        active = self.viewer.layers.selection.active
-        image = active if active in checked else next(iter(checked), None)
+        wanted = [key_of(layer) for layer in checked if layer is self.viewer.layers.selection.active]
+        wanted += [prompt.source for prompt in reversed(tuple(self.session.prompts))]
+        image = next((layer for key in wanted for layer in checked if key_of(layer) == key), next(iter(checked), None))
         size = self._patch_size(self.session.encoder)
         if not self._show_patches or image is None or not size or not all(plane_shape(image)):
             self.overlay.hide()

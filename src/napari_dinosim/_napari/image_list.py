@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from qtpy.QtWidgets import QWidget
 
-    from napari_dinosim._napari.controller import ImageRow
+    from napari_dinosim._napari.rows import ImageRow
 
 KEY = Qt.ItemDataRole.UserRole
 VISIBLE_ROWS = 4
@@ -41,7 +41,7 @@ class ImageList(QListWidget):
         self.setSpacing(2)
         self.itemChanged.connect(self._on_item_changed)
 
-    def sizeHint(self) -> QSize:  # noqa: N802
+    def sizeHint(self) -> QSize:
         """Room for a few images."""
         line = self.fontMetrics().lineSpacing()
         return QSize(280, VISIBLE_ROWS * (3 * line + 12) + 8)
@@ -68,10 +68,10 @@ class ImageList(QListWidget):
             self.blockSignals(True)
             self._fill(item, row)
             self.blockSignals(False)
-            self.viewport().update()
 
     def _item(self, key: str) -> QListWidgetItem | None:
-        return next((item for i in range(self.count()) if (item := self.item(i)).data(KEY) == key), None)
+        items = (self.item(i) for i in range(self.count()))
+        return next((item for item in items if item is not None and item.data(KEY) == key), None)
 
     def _fill(self, item: QListWidgetItem, row: ImageRow) -> None:
         height, width = row.pixels

@@ -70,11 +70,11 @@ class PatchOverlay:
         if self.layer is None or self._shown != (key_of(image), grid):
             self.hide()
             self.layer = self._make(image, grid)
+            self._shown = key_of(image), grid  # before the layer list tells anyone of it
             layers = self._viewer.layers
             active = layers.selection.active
             layers.append(self.layer)
             layers.selection.active = active
-            self._shown = key_of(image), grid
         marks = [patch_corners(grid, *patch) for patch in queried]
         shapes = [grid_path(grid), *marks]
         self.layer.data = []

@@ -51,6 +51,15 @@ class Reading(NamedTuple):
     outside: int
     nowhere: int
 
+    @property
+    def text(self) -> str:
+        """What to tell the person of it; empty where there is nothing to tell."""
+        if self.nowhere:
+            return f"{_points(self.nowhere)} with NaN coordinates: left out. Delete or move them."
+        if self.outside:
+            return f"{_points(self.outside)} outside every checked image: nothing is searched for there."
+        return f"Searching for what is under {_points(len(self.prompts))}." if self.prompts else ""
+
 
 class PromptsLayer:
     """The prompts layer of a viewer, where there is one.
@@ -185,3 +194,7 @@ class PromptsLayer:
         if snapshot != self._snapshot:
             self._snapshot = snapshot
             self.changed.emit()
+
+
+def _points(count: int) -> str:
+    return f"{count} point" if count == 1 else f"{count} points"

@@ -27,7 +27,7 @@ STEPS = 1000
 
 WEIGHTS_FILES = "Weights (*.safetensors *.pth *.pt *.bin);;All files (*)"
 START = "Start: make the prompts layer and embed the checked images (Alt+S). Then click on what you look for."
-COMBINE = [("any point looks like it (maximum)", "max"), ("all points look like it (mean)", "mean")]
+COMBINE = [("maximum", "max"), ("mean", "mean")]
 
 
 class DinosimWidget(Container):  # type: ignore[type-arg]
@@ -41,20 +41,21 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         self.controller = registry.acquire(napari_viewer, self)
+        self._auto = "auto"
         choice = self.controller.session.encoder
         self.encoder = ComboBox(
             label="Encoder", choices=encoder_titles(), value=choice.name, tooltip="What turns patches into vectors."
         )
         self.device = ComboBox(
             label="Device",
-            choices=[(name, name) for name in DEVICES],
+            choices=self._device_choices,
             value=choice.device,
             tooltip="Where it computes: auto takes CUDA, then MPS, then the CPU.",
         )
         self.combine = ComboBox(
             label="Several points",
             choices=COMBINE,
-            tooltip="How the cosines of several points become one score.",
+            tooltip="Score of several points: the maximum of their cosines (like any of them), or the mean (like all).",
         )
         self.patches = CheckBox(
             text="Show patches",
@@ -82,10 +83,13 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
             box.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
             box.native.setMinimumContentsLength(8)
         self.message.native.setWordWrap(True)
+        self.message.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.MinimumExpanding)
+        self.message.native.setMinimumHeight(4 * self.message.native.fontMetrics().lineSpacing())
+        self.message.native.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
         self.message.native.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.start.native.setShortcut("Alt+S")
         self.cancel.native.setShortcut("Alt+C")
-        self.native.setMinimumWidth(280)
+        self.native.setMinimumWidth(300)
 
     def _connect(self) -> None:
         controller = self.controller
@@ -143,8 +147,12 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
     def _show_message(self, text: str, is_error: bool) -> None:
         self.message.value = f"⚠ {text}" if is_error else text
 
+    def _device_choices(self, _box: object) -> list[tuple[str, str]]:
+        return [(self._auto, "auto"), *((name, name) for name in DEVICES[1:])]
+
     def _name_auto(self, description: str) -> None:
-        self.device.native.setItemText(0, f"auto ({description})")
+        self._auto = f"auto ({description})"
+        self.device.reset_choices()
 
 
 def _duration(seconds: float) -> str:
