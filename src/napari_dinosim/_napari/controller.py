@@ -192,7 +192,7 @@ class Controller:
         return [
             (self.viewer.layers.selection.events.active, self._on_active),
             (self.viewer.dims.events.point, self._on_sliders),
-            (self.viewer.camera.events.zoom, self._on_zoom),
+            (self.viewer.scene.camera.events.zoom, self._on_zoom),
         ]
 
     def _connect(self) -> None:

@@ -98,7 +98,7 @@ class PatchOverlay:
         if self.layer is None:
             return
         matrix = world_matrix(self.layer, self._viewer.layers.units)[:2, :2]
-        pixel = 1 / (self._viewer.camera.zoom * np.sqrt(abs(np.linalg.det(matrix))))
+        pixel = 1 / (self._viewer.scene.camera.zoom * np.sqrt(abs(np.linalg.det(matrix))))
         widths = [LINE_PIXELS * pixel] + [QUERY_PIXELS * pixel] * (self.layer.nshapes - 1)
         if not np.allclose(widths, self.layer.edge_width, rtol=0.2):
             self.layer.edge_width = widths
