@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from napari_dinosim.encoders.catalogue import BUILTIN_NAME, CATALOGUE, HUB_PREFIX, TIMM_PREFIX, catalogue_spec
-from napari_dinosim.errors import WeightsError, WeightsNotFoundError
+from napari_dinosim.errors import LayerError, WeightsError, WeightsNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -117,6 +117,8 @@ def load_encoder(
         resolve_precision(precision, chosen)
         if weights is not None:
             raise WeightsError(f"weights: found {str(weights)!r} for {name!r}, which takes none. Leave them out.")
+        if layers is not None:
+            raise LayerError(f"layers: found {layers!r} for {name!r}, which has none. Leave them out.")
         return BuiltinEncoder(chosen)
     resolve_precision(precision, chosen)  # before anything slow
     spec = encoder_spec(name) if name else None

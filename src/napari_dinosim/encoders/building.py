@@ -76,9 +76,7 @@ def build_model(spec: EncoderSpec, checkpoint: Checkpoint) -> tuple[nn.Module, s
     model: nn.Module = timm.create_model(spec.timm_name, pretrained=False, num_classes=0, device="meta", **options)
     state = _timm_state(spec, tensors, model)
     check_state(state, model.state_dict(), spec.name, checkpoint.path.name)
-    # Copied, so that nothing depends on the file any longer (on the CPU its tensors are views of it).
-    weights = {name: tensor.to(torch.float32, copy=True).contiguous() for name, tensor in state.items()}
-    model.load_state_dict(weights, strict=True, assign=True)
+    weights = put_state(model, state)
     periods = tensors.get("rope_embed.periods")
     for module in model.modules():
         for name, buffer in module.named_buffers(recurse=False):
@@ -126,11 +124,12 @@ def _timm_state(spec: EncoderSpec, tensors: dict[str, Tensor], model: nn.Module)
         biases = [name for name in tensors if name.endswith(".qkv.bias")]
         if biases:
             raise WeightsError(
-                f"weights of {spec.name!r}: found {biases[0]} and {len(biases) - 1} more, expected none."
+                f"weights of {spec.name!r}: found {len(biases)} biases ({biases[0]}, …), expected none. "
+                "Choose another file or encoder."
             )
     state = FILTERS[spec.family](dict(tensors), model)
     state.pop("mask_token", None)
-    if "storage_tokens" not in tensors and not any(".q_bias" in name for name in state):
+    if "reg_token" in tensors and not any(".q_bias" in name for name in state):
         # timm's own files of the distilled models leave out query and value biases where they are all zero.
         for name, wanted_bias in expected.items():
             if name.endswith((".q_bias", ".v_bias")):
@@ -161,7 +160,11 @@ def check_state(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], nam
         for key in both
         if found[key].shape != expected[key].shape
     ]
-    quantised = [f"{key} ({found[key].dtype})" for key in both if not found[key].is_floating_point()]
+    quantised = [
+        f"{key} ({found[key].dtype})"
+        for key in both
+        if expected[key].is_floating_point() and not found[key].is_floating_point()
+    ]
     faults = {"missing": missing, "unexpected": unexpected, "of another shape": other, "not of floats": quantised}
     told = "; ".join(
         f"{len(names)} {what} ({', '.join(names[:TOLD])}{', …' if len(names) > TOLD else ''})"
@@ -173,6 +176,29 @@ def check_state(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], nam
             f"weights: {file!r} does not fit {name!r}: found {len(found)} tensors, expected {len(expected)}: {told}. "
             "Choose another file or encoder."
         )
+
+
+def put_state(model: nn.Module, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Give a model its weights, in float32.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Possibly on no device yet.
+    state : mapping of str to Tensor
+        All of the model's weights, see :func:`check_state`.
+
+    Returns
+    -------
+    dict of str to Tensor
+        What the model now holds: copies, so that nothing depends on the file (whose tensors may be views of it).
+    """
+    weights = {
+        name: tensor.to(torch.float32 if tensor.is_floating_point() else tensor.dtype, copy=True).contiguous()
+        for name, tensor in state.items()
+    }
+    model.load_state_dict(weights, strict=True, assign=True)
+    return weights
 
 
 def weights_digest(weights: Mapping[str, Tensor]) -> str:

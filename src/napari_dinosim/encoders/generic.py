@@ -14,7 +14,7 @@ import timm
 import torch
 
 from napari_dinosim.encoders.base import EncoderSpec
-from napari_dinosim.encoders.building import check_state, weights_digest
+from napari_dinosim.encoders.building import check_state, put_state, weights_digest
 from napari_dinosim.encoders.catalogue import HUB_PREFIX, IMAGENET_MEAN, IMAGENET_STD, TIMM_PREFIX
 from napari_dinosim.encoders.layouts import plain_names
 from napari_dinosim.errors import UnknownEncoderError, WeightsError
@@ -120,8 +120,7 @@ def build_generic(spec: EncoderSpec, checkpoint: Checkpoint) -> tuple[nn.Module,
     heads = {key for key in tensors if key.startswith(("head.fc.", "head.weight", "head.bias", "classifier.", "fc."))}
     state = {key: tensor for key, tensor in tensors.items() if key not in heads or key in model.state_dict()}
     check_state(state, model.state_dict(), spec.name, checkpoint.path.name)
-    weights = {key: tensor.to(torch.float32, copy=True).contiguous() for key, tensor in state.items()}
-    model.load_state_dict(weights, strict=True, assign=True)
+    weights = put_state(model, state)
     return model.eval(), _complete(spec, model, settings or dict(model.pretrained_cfg)), weights_digest(weights)
 
 
@@ -145,7 +144,11 @@ def _read_config(weights: Path) -> tuple[str, dict[str, Any], dict[str, Any]]:
 def _create(name: str, arguments: Mapping[str, Any]) -> Any:
     """Build a model without its head, for windows of any size where its kind allows."""
     arguments = {key: value for key, value in arguments.items() if key not in ("num_classes", "pretrained", "device")}
-    for free in ({"dynamic_img_size": True}, {"strict_img_size": False}, {}):
+    # A registered name only: with a prefix such as hf-hub: timm would go to the network, or to another folder.
+    frees = (
+        ({"dynamic_img_size": True}, {"strict_img_size": False}, {}) if timm.is_model(name.partition(".")[0]) else ()
+    )
+    for free in frees:
         try:
             return timm.create_model(name, pretrained=False, **{**arguments, "num_classes": 0, **free})
         except TypeError:

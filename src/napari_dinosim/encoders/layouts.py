@@ -104,15 +104,16 @@ def _vit_to_meta(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     for name in [name for name in renamed if name.endswith(".attn.q.weight")]:
         block = name.removesuffix("q.weight")
         for kind in ("weight", "bias"):
-            parts = [renamed.get(f"{block}{part}.{kind}") for part in "qkv"]
-            query, key, value = parts
-            if query is None or value is None or (key is None and kind == "weight"):
+            query, key, value = (renamed.get(f"{block}{part}.{kind}") for part in "qkv")
+            # DINOv3's keys have no bias: Meta masks it with zeros, transformers leaves it out. One that is there stays
+            # under its name, and is refused as unexpected.
+            masked = kind == "bias" and "storage_tokens" in renamed
+            if query is None or value is None or (key is None and not masked):
                 continue
-            # DINOv3's keys have no bias: Meta masks it with zeros, transformers leaves it out.
-            joined = torch.cat([query, torch.zeros_like(query) if key is None else key, value])
-            renamed[f"{block}qkv.{kind}"] = joined
-            for part in "qkv":
-                renamed.pop(f"{block}{part}.{kind}", None)
+            middle = torch.zeros_like(query) if masked or key is None else key
+            renamed[f"{block}qkv.{kind}"] = torch.cat([query, middle, value])
+            for part in "qv" if masked else "qkv":
+                renamed.pop(f"{block}{part}.{kind}")
     return renamed
 
 
@@ -144,7 +145,7 @@ def infer_encoder(tensors: Mapping[str, Tensor], hint: str = "") -> EncoderSpec 
         dimension, prefix = stem.shape[0], 1 + registers
     elif "norm.weight" in tensors or "head.norm.weight" in tensors:
         family, patch, prefix = "dinov3-convnext", 32, 0
-        dimension = tensors["norm.weight" if "norm.weight" in tensors else "head.norm.weight"].shape[0]
+        dimension = tensors["norm.weight" if "norm.weight" in tensors else "head.norm.weight"].numel()
     else:
         return None
     fitting = [
