@@ -147,7 +147,7 @@ class PatchGrid:
             out = np.empty(self.image_shape, dtype=np.float32)
         size, whole = self.patch_size, self.height // self.patch_size
         target = torch.from_numpy(out)
-        wide = torch.from_numpy(values).repeat_interleave(size, dim=1)[:, : self.width]
+        wide = torch.from_numpy(values)[:, :, None].expand(-1, -1, size).reshape(self.rows, -1)[:, : self.width]
         target[: whole * size].view(whole, size, self.width).copy_(wide[:whole, None])
         target[whole * size :] = wide[whole:]
         return out

@@ -82,4 +82,4 @@ def stack(planes: int = 3, height: int = 300, width: int = 400) -> NDArray[np.ui
         distance = (y - centre_y - drift[0] * z) ** 2 + (x - centre_x - drift[1] * z) ** 2
         volume += peak * focus * np.exp(-distance / (2 * spread**2))
     noisy = volume + random.normal(0, 1, volume.shape) * np.sqrt(volume)
-    return np.clip(noisy, 0, 65535).astype(np.uint16)
+    return np.asarray(np.clip(noisy, 0, 65535), dtype=np.uint16)

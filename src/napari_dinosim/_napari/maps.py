@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image
+from superqt.utils import qdebounced
 
 from napari_dinosim._napari.coordinates import leading_shape, place_like, placement, plane_shape
+from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.lazy_map import LazyMap
 from napari_dinosim._napari.roles import MAP, key_of, mark
 
@@ -21,6 +23,9 @@ REAL_PIXELS = 4096**2
 
 SMALLEST_LEVEL = 1024
 """Longest side, in pixels, of the smallest level of a large map's pyramid."""
+
+THUMBNAIL_MS = 300
+"""The thumbnails in the layer list follow when the maps have been quiet for so long."""
 
 COLORMAP, OPACITY = "viridis", 0.6
 LOOKS = ("colormap", "opacity", "blending", "visible", "contrast_limits", "gamma", "interpolation2d")
@@ -40,6 +45,7 @@ class MapLayers:
         self._viewer, self._session = viewer, session
         self._layers: dict[str, Image] = {}
         self._looks: dict[str, dict[str, Any]] = {}
+        self._draw_thumbnails = qdebounced(guarded(self._refresh_thumbnails), timeout=THUMBNAIL_MS)
 
     def __getitem__(self, key: str) -> Image | None:
         return self._layers.get(key)
@@ -65,7 +71,12 @@ class MapLayers:
                 data.fill(np.nan)
             else:
                 found.grid.upsample(found.values, out=data)
-        layer.refresh(extent=False, highlight=False)
+        layer.refresh(extent=False, highlight=False, thumbnail=False)
+        self._draw_thumbnails()
+
+    def _refresh_thumbnails(self) -> None:
+        for layer in self._layers.values():
+            layer.refresh(extent=False, highlight=False, data_displayed=False)
 
     def follow(self, image: Image) -> None:
         """Move the map to where its image lies."""

@@ -1,0 +1,54 @@
+"""From a change of prompts to all maps written: ours, and the plain way of the formulas, in one run.
+
+``make bench`` prints both; the number in brackets is the ratio to the fastest of the group.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from napari_dinosim.prompts import Prompt, PromptSet
+
+
+def ours(bench):
+    """Replace the prompts; the session makes the query and the maps, the controller writes the layers."""
+    session = bench.widget.controller.session
+    key = next(iter(session.inputs))
+    places = itertools.cycle([(100.0, 200.0), (700.0, 300.0), (450.0, 900.0)])
+    return lambda: session.set_prompts(PromptSet((Prompt(key, *next(places)),)))
+
+
+def plain(bench):
+    """Compute each map as the formulas are written, in numpy, and give the layer a new array."""
+    session = bench.widget.controller.session
+    maps = bench.widget.controller.maps
+    held = {}
+    for key, image in session.inputs.items():
+        vectors = session._embeddings(key, ()).vectors
+        held[key] = (vectors.reshape(-1, vectors.shape[-1]).numpy(), vectors.shape[:2], image.shape)
+    first = next(iter(held))
+    places = itertools.cycle([37, 2000, 911])
+
+    def click():
+        query = held[first][0][next(places)]
+        for key, (vectors, shape, size) in held.items():
+            norms = np.linalg.norm(vectors, axis=1) * np.linalg.norm(query) + 1e-8
+            scores = (vectors @ query / norms).reshape(shape)
+            stretched = (scores - scores.min()) / (scores.max() - scores.min() + 1e-8)
+            heat = stretched.repeat(16, axis=0).repeat(16, axis=1)[: size[0], : size[1]]
+            maps[key].data = (
+                heat if not maps[key].multiscale else [heat, heat[::2, ::2], heat[::4, ::4], heat[::8, ::8]]
+            )
+
+    return click
+
+
+@pytest.mark.parametrize("way", [ours, plain], ids=["ours", "plain numpy"])
+@pytest.mark.parametrize(("count", "side"), [(4, 2048), (1, 8192)], ids=["four 2048", "one 8192"])
+def test_prompts_to_maps(benchmark, bench, way, count, side):
+    benchmark.group = f"prompts to maps: {count} × {side}², P = 16, D = 384"
+    open_bench = bench(count, side)
+    benchmark.pedantic(way(open_bench), setup=open_bench.settle, rounds=30, warmup_rounds=3)
