@@ -115,7 +115,7 @@ class Job(Generic[Result]):
     def __init__(self) -> None:
         self._cancelled = threading.Event()
         self._begun = time.perf_counter()
-        self.report: Callable[[Progress], None] = lambda _progress: None
+        self.report: Callable[[Any], None] = lambda _progress: None
 
     def cancel(self) -> None:
         """Ask the work to stop; nothing more is delivered for it."""
@@ -156,14 +156,14 @@ class Engine:
         *,
         on_done: Callable[[Result], None],
         on_error: Callable[[DinosimError], None],
-        on_progress: Callable[[Progress], None] | None = None,
+        on_progress: Callable[[Any], None] | None = None,
     ) -> Job[Result]:
         """Run a piece of work in the worker thread.
 
         Parameters
         ----------
         work : callable(job) -> result
-            Runs in the worker; calls ``job.advance`` and looks at ``job.cancelled``.
+            Runs in the worker; calls ``job.advance`` or ``job.report``, and looks at ``job.cancelled``.
         on_done, on_error, on_progress : callable
             Called in the owner's thread, unless the job was cancelled. Every exception reaches ``on_error``
             as a :class:`DinosimError`.

@@ -142,13 +142,11 @@ class EmbeddingSchedule:
         """Pass over an image that fails; stop for an encoder that cannot be had."""
         self.running = self._job = None
         self._failures[key] = error
-        self.failed.emit(error)
-        if isinstance(error, ImageError | EncodingError):
-            self.changed.emit(key.source)
-            self.pump()
-        else:
+        if not isinstance(error, ImageError | EncodingError):
             self.cancel()
-            self.changed.emit(key.source)
+        self.failed.emit(error)
+        self.changed.emit(key.source)
+        self.pump()
 
     def _drop_job(self) -> None:
         if self._job is not None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from napari_dinosim.embeddings import PatchEmbeddings
     from napari_dinosim.engine import Engine
+    from napari_dinosim.errors import DinosimError
     from napari_dinosim.similarity import Query
 
 
@@ -78,7 +79,7 @@ class SimilaritySession:
         self._schedule.embedded.connect(self._embedded)
         self._schedule.changed.connect(self.state_changed.emit)
         self._schedule.progress_changed.connect(self.progress_changed.emit)
-        self._schedule.failed.connect(self.failed.emit)
+        self._schedule.failed.connect(self._failed)
 
     # ---- what is chosen ------------------------------------------------------------------------------------------
 
@@ -236,6 +237,10 @@ class SimilaritySession:
         """Planes that should be embedded, the most wanted first: on screen, then those that hold prompts."""
         places = [*self._shown.items(), *(place for place in self._prompts.sources() if place[0] in self._inputs)]
         return {self._cache_key(*place): self._inputs[place[0]] for place in places}
+
+    def _failed(self, error: DinosimError) -> None:
+        self.failed.emit(error)
+        self._tell_states()
 
     def _embedded(self, key: CacheKey, embeddings: PatchEmbeddings) -> None:
         if embeddings.nonfinite and (key.source, key.version) not in self._told_nonfinite:

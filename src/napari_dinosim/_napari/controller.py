@@ -69,8 +69,8 @@ class Controller:
         patch_size: Callable[[EncoderChoice], int | None],
     ) -> None:
         self.viewer, self._patch_size = viewer, patch_size
-        self._delivery = QtDelivery()
-        self.engine = Engine(self._delivery)
+        self.deliver = QtDelivery()
+        self.engine = Engine(self.deliver)
         self.session = SimilaritySession(self.engine, encoder, slot)
         self.maps = MapLayers(viewer, self.session)
         self.prompts = PromptsLayer(viewer)
@@ -181,7 +181,7 @@ class Controller:
 
     def shutdown(self) -> None:
         """Stop the work and leave the viewer; layers stay as they are."""
-        self._delivery.close()
+        self.deliver.close()
         self.engine.shutdown()
         self.prompts.release()
         self._watch.close()

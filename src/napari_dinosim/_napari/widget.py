@@ -15,6 +15,8 @@ from napari_dinosim._napari.encoder_choices import DEVICES, FROM_FILE, encoder_t
 from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.image_list import ImageList
 from napari_dinosim._napari.warm_up import describe_auto
+from napari_dinosim._napari.weights_panel import WeightsPanel
+from napari_dinosim.encoders.catalogue import BUILTIN_NAME
 from napari_dinosim.loading import EncoderChoice
 
 if TYPE_CHECKING:
@@ -66,9 +68,12 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
         self.progress = ProgressBar(value=0, max=STEPS, visible=False)
         self.message = Label(value="Press Start, then click on what you look for.")
         choices = Container(widgets=[self.encoder, self.device, self.combine], labels=True)
+        self.weights = WeightsPanel(self.controller.deliver)
         buttons = Container(widgets=[self.start, self.cancel], layout="horizontal", labels=False)
         choices.margins = buttons.margins = (0, 0, 0, 0)
-        super().__init__(widgets=[choices, buttons, self.progress, self.patches, self.message], labels=False)
+        super().__init__(
+            widgets=[choices, self.weights, buttons, self.progress, self.patches, self.message], labels=False
+        )
         self.images = ImageList()
         self._arrange()
         self._connect()
@@ -105,12 +110,19 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
         controller.progress_changed.connect(self._show_progress)
         controller.told.connect(self._show_message)
         describe_auto(controller.engine, self._name_auto)
+        self.weights.told.connect(self._show_message)
+        self.weights.fetched.connect(self._say_fetched)
+        self.weights.builtin.changed.connect(guarded(self._use_builtin))
+        self.weights.file.changed.connect(guarded(self._use_file))
+        self.weights.look(controller.session.encoder.name)
+        self.native.destroyed.connect(self.weights.shutdown)
         self.native.destroyed.connect(partial(registry.release, controller, id(self)))
 
     # ---- what the person does ------------------------------------------------------------------------------------
 
     def _choose_encoder(self, name: str) -> None:
         choice = self.controller.session.encoder
+        self.weights.look(name)
         if name != FROM_FILE:
             self.controller.choose_encoder(EncoderChoice(name, None, choice.device, choice.precision))
             return
@@ -121,6 +133,12 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
         else:
             with self.encoder.changed.blocked():
                 self.encoder.value = choice.name if choice.weights is None else FROM_FILE
+
+    def _use_builtin(self) -> None:
+        self.encoder.value = BUILTIN_NAME
+
+    def _use_file(self) -> None:
+        self.encoder.value = FROM_FILE
 
     def _choose_device(self, device: str) -> None:
         choice = self.controller.session.encoder
@@ -149,6 +167,9 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
 
     def _device_choices(self, _box: object) -> list[tuple[str, str]]:
         return [(self._auto, "auto"), *((name, name) for name in DEVICES[1:])]
+
+    def _say_fetched(self, title: str) -> None:
+        self._show_message(f"{title} is here. Press Start.", False)
 
     def _name_auto(self, description: str) -> None:
         self._auto = f"auto ({description})"
