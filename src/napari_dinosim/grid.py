@@ -112,7 +112,7 @@ class PatchGrid:
                 f"({y:g}, {x:g}) lies outside the image of {self.height} × {self.width} pixels. "
                 "Place the prompt on the image."
             )
-        return math.floor(y + 0.5) // self.patch_size, math.floor(x + 0.5) // self.patch_size
+        return _pixel(y) // self.patch_size, _pixel(x) // self.patch_size
 
     def patch_bounds(self, row: int, col: int) -> tuple[float, float, float, float]:
         """Edges of a patch, cut at the image's edge.
@@ -169,3 +169,9 @@ class PatchGrid:
         ndarray of shape (n, m)
         """
         return values[np.ix_(ys // self.patch_size, xs // self.patch_size)]
+
+
+def _pixel(coordinate: float) -> int:
+    """Pixel under a coordinate, ``floor(c + 0.5)``; the sum itself would round the last float below 0.5 up to 1."""
+    whole = math.floor(coordinate)
+    return whole + 1 if coordinate - whole >= 0.5 else whole
