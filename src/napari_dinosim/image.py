@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 MOST_CHANNELS = 32
 """More entries than this along the last axis are taken for columns of a stack, not for channels."""
 
+FLOAT32_HALF = float(np.finfo(np.float32).max) / 2
+"""Numbers below this can be subtracted from each other in float32."""
+
 GREY, RGB, CHANNELS = "grey", "rgb", "channels"
 
 
@@ -64,8 +67,8 @@ class ImagePlane:
             Whether NaN or ±inf were found; they are black.
         """
         found = np.asarray(self.data[top : top + height, left : left + width])
-        wide = np.float32 if found.dtype.itemsize <= 2 or found.dtype == np.float32 else np.float64
-        values = found.astype(wide).reshape(*found.shape[:2], -1)
+        wide = self._wide_type(found.dtype)
+        values = found.astype(wide).reshape(*found.shape[:2], found.shape[2] if found.ndim == 3 else 1)
         if self.kind == RGB:
             values = values[..., :3]
         finite = np.isfinite(values)
@@ -79,6 +82,11 @@ class ImagePlane:
         part = rgb[: found.shape[0], : found.shape[1]]
         part[...] = np.clip(values @ _hues(values.shape[-1]).astype(wide), 0, 1) if self.kind == CHANNELS else values
         return rgb, nonfinite
+
+    def _wide_type(self, dtype: np.dtype[Any]) -> type[np.float32 | np.float64]:
+        """Type to calculate in: float32 where neither the pixels nor the limits and their difference need more."""
+        narrow = dtype.itemsize <= 2 or dtype == np.float32
+        return np.float32 if narrow and max(-self.low.min(), self.high.max()) < FLOAT32_HALF else np.float64
 
 
 def image_plane(
@@ -110,8 +118,8 @@ def image_plane(
     Raises
     ------
     ImageError
-        If the array is complex, of objects or text, empty, or neither (H, W) nor (H, W, C), or if
-        the contrast limits are not two finite numbers, low < high.
+        If the array is complex, of objects or text, empty, or neither (H, W) nor (H, W, C), if it is
+        called RGB and has other than 3 or 4 channels, or if the contrast limits are not two finite numbers, low < high.
     """
     array: Any = data if hasattr(data, "shape") and hasattr(data, "dtype") else np.asarray(data)
     dtype = np.dtype(array.dtype)
@@ -131,6 +139,10 @@ def image_plane(
         )
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[..., 0]
+    if rgb and array.ndim == 3 and array.shape[2] not in (3, 4):
+        raise ImageError(
+            f"RGB image: found {array.shape[2]} channels, expected 3 or 4. Say that it is not RGB, or choose channels."
+        )
     kind = GREY if array.ndim == 2 else RGB if (array.shape[2] in (3, 4) if rgb is None else rgb) else CHANNELS
     low, high = _limits(array, dtype, kind, contrast_limits)
     return ImagePlane(array, kind, low, high)
