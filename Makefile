@@ -27,10 +27,10 @@ export PIP_NO_INPUT := 1
 # Another interpreter than the first suitable one: make test PYTHON=/path/to/python3.12
 export PYTHON
 
-.PHONY: help test lint format demo docs bench clean system-tests system-window
+.PHONY: help test lint format demo docs pictures bench clean system-tests system-window
 
 help: ## list the commands
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
 # pytest comes last, so that its summary is the last line.
 test: system-tests lint ## set up, then run ruff, mypy, npe2 and all tests
@@ -51,6 +51,10 @@ demo: system-window $(VENV)/.installed-all ## set up, then open napari on the sa
 
 docs: $(VENV)/.installed-docs ## build the documentation in site/, warnings are errors
 	$(RUN) mkdocs build --strict
+
+# Napari's own settings, and no weights: the pictures do not depend on who makes them.
+pictures: system-tests $(VENV)/.installed-all+test ## make the pictures of the documentation anew
+	NAPARI_CONFIG=$(VENV)/pictures.yaml HF_HUB_CACHE=$(VENV)/no-weights $(SCREEN) $(BIN)/python docs/make_pictures.py
 
 bench: system-tests $(VENV)/.installed-all+test ## run the benchmarks
 	$(SCREEN) $(RUN) pytest benchmarks -o python_files="bench_*.py test_*.py" </dev/null
