@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
 
 from napari_dinosim.errors import EncoderMismatchError
-from napari_dinosim.similarity import Query, cosine_scores, min_max
+from napari_dinosim.positional import default_count, largest_count, project_out
+from napari_dinosim.similarity import Query, cosine_scores, min_max, unit_vectors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_dinosim.grid import PatchGrid
+    from napari_dinosim.positional import PositionalBias
     from napari_dinosim.prompts import Combine
 
 
@@ -35,12 +37,15 @@ class PatchEmbeddings:
         Identity of the encoder (name and weights): only embeddings of one encoder can be compared.
     nonfinite : bool
         Whether the image held NaN or ±inf, which were treated as black.
+    bias : PositionalBias, optional
+        Where the encoder's directions of position come from, for :meth:`debiased`.
     """
 
     vectors: Tensor
     grid: PatchGrid
     encoder: str
     nonfinite: bool = False
+    bias: PositionalBias | None = None
 
     def __post_init__(self) -> None:
         if tuple(self.vectors.shape[:2]) != self.grid.shape or self.vectors.ndim != 3:
@@ -120,3 +125,52 @@ class PatchEmbeddings:
             Min–max normalised to [0, 1], nearest-upsampled.
         """
         return self.grid.upsample(min_max(self.cosine(query)).numpy())
+
+    def debiased(self, k: int | None = None) -> PatchEmbeddings:
+        """Take out what tells the place of a patch rather than what is there.
+
+        Source: INSID3 (arXiv 2603.28480); see :mod:`napari_dinosim.positional`.
+
+        Parameters
+        ----------
+        k : int, optional
+            How many directions of position are projected out, from 1 to D / 4; by default 5 % of D.
+
+        Returns
+        -------
+        PatchEmbeddings
+            New ones, comparable with others that were debiased with the same k, not with these.
+
+        Raises
+        ------
+        ValueError
+            If k is out of range, or these embeddings do not know their encoder.
+        LookupError
+            If the encoder has been freed.
+        """
+        dimension = self.vectors.shape[2]
+        k = default_count(dimension) if k is None else k
+        if not 1 <= k <= max(1, largest_count(dimension)):
+            raise ValueError(
+                f"positional bias: found k = {k}, expected 1 to {largest_count(dimension)}, a quarter of the "
+                f"{dimension} dimensions. Leave k out for {default_count(dimension)}."
+            )
+        if self.bias is None:
+            raise ValueError("positional bias: these embeddings do not know their encoder. Embed the image again.")
+        vectors = project_out(self.vectors, self.bias.directions(k))
+        return replace(self, vectors=vectors, encoder=f"{self.encoder}-debiased{k}", bias=None)
+
+    def centred(self) -> PatchEmbeddings:
+        """Subtract the image's mean vector, which all its patches share, and scale back to unit length.
+
+        The cosines of raw tokens have a high floor; this lowers it. What is typical of an image then counts as
+        nothing, so that queries mean less from one kind of image to another.
+
+        Returns
+        -------
+        PatchEmbeddings
+            New ones, comparable with other centred ones only.
+        """
+        mean = self.vectors.float().mean(dim=(0, 1))
+        vectors = torch.stack([unit_vectors(row.float() - mean).to(row.dtype) for row in self.vectors])
+        return replace(self, vectors=vectors, encoder=f"{self.encoder}-centred", bias=None)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from napari_dinosim.embeddings import PatchEmbeddings
     from napari_dinosim.encoders.base import Encoder
 
 
@@ -25,12 +26,32 @@ class EncoderChoice:
         "auto", "cpu", "cuda" or "mps".
     precision : str
         "auto", "float32" or "bfloat16".
+    layers : tuple of int, optional
+        Blocks to take tokens from; by default the last.
+    debias : bool
+        Whether the positional bias is taken out.
+    centre : bool
+        Whether each image's mean vector is subtracted.
     """
 
     name: str
     weights: str | None = None
     device: str = "auto"
     precision: str = "auto"
+    layers: tuple[int, ...] | None = None
+    debias: bool = False
+    centre: bool = False
+
+    @property
+    def model(self) -> EncoderChoice:
+        """What has to be loaded for it: the choice without what is done to the embeddings afterwards."""
+        return replace(self, debias=False, centre=False)
+
+    def finish(self, embeddings: PatchEmbeddings) -> PatchEmbeddings:
+        """Do to an encoder's embeddings what was chosen beyond the encoder."""
+        if self.debias:
+            embeddings = embeddings.debiased()
+        return embeddings.centred() if self.centre else embeddings
 
 
 Loader = Callable[[EncoderChoice], "Encoder"]
@@ -40,7 +61,7 @@ def load_choice(choice: EncoderChoice) -> Encoder:
     """Load the encoder that was chosen; see :func:`napari_dinosim.load_encoder` for what it raises."""
     from napari_dinosim.encoders import load_encoder
 
-    return load_encoder(choice.name, choice.weights, choice.device, choice.precision)
+    return load_encoder(choice.name, choice.weights, choice.device, choice.precision, layers=choice.layers)
 
 
 class EncoderSlot:
@@ -57,9 +78,9 @@ class EncoderSlot:
         Runs in a worker thread: loading takes seconds.
         """
         with self._lock:
-            if self._held is None or self._held[0] != choice:
+            if self._held is None or self._held[0] != choice.model:
                 self._held = None
-                self._held = (choice, self._loader(choice))
+                self._held = (choice.model, self._loader(choice.model))
             return self._held[1]
 
     def clear(self) -> None:

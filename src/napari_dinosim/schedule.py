@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from napari_dinosim.errors import DinosimError
     from napari_dinosim.loading import EncoderSlot
 
+    Embedded = tuple[PatchEmbeddings, PatchEmbeddings]
+    """What the encoder gives, and what was chosen to be made of it."""
+
 
 class EmbeddingSchedule:
     """Embeds whatever is wanted and missing.
@@ -51,7 +54,7 @@ class EmbeddingSchedule:
         wanted: Callable[[], dict[CacheKey, ImageInput]],
     ) -> None:
         self._engine, self._slot, self._cache, self._wanted = engine, slot, cache, wanted
-        self._job: Job[PatchEmbeddings] | None = None
+        self._job: Job[Embedded] | None = None
         self._failures: dict[CacheKey, DinosimError] = {}
         self._fraction = 0.0
         self._pixels_done = 0
@@ -97,18 +100,22 @@ class EmbeddingSchedule:
         return {key: image for key, image in wanted.items() if key not in self._cache and key not in self._failures}
 
     def _begin(self, key: CacheKey, image: ImageInput) -> None:
-        def work(job: Job[PatchEmbeddings]) -> PatchEmbeddings:
+        known = self._cache.get(_plain(key))  # then only what comes after is left to do
+
+        def work(job: Job[Embedded]) -> Embedded:
             from napari_dinosim.tiling import encode_plane
 
             encoder = self._slot.get(key.encoder)
             job.begin()
-            plane = image.read(key.plane)
-            return encode_plane(plane, encoder, on_progress=job.advance, cancelled=lambda: job.cancelled)
+            plain = known or encode_plane(
+                image.read(key.plane), encoder, on_progress=job.advance, cancelled=lambda: job.cancelled
+            )
+            return plain, key.encoder.finish(plain)
 
         self.running, self._fraction = key, 0.0
         self._job = self._engine.submit(
             work,
-            on_done=lambda embeddings: self._done(key, image, embeddings),
+            on_done=lambda both: self._done(key, image, *both),
             on_error=lambda error: self._fail(key, error),
             on_progress=lambda progress: self._advance(key, image, progress),
         )
@@ -131,10 +138,13 @@ class EmbeddingSchedule:
         self.progress_changed.emit(Overall(self._share(image, progress.fraction), seconds, f"Embedding {image.name}"))
         self.changed.emit(key.source)
 
-    def _done(self, key: CacheKey, image: ImageInput, embeddings: PatchEmbeddings) -> None:
+    def _done(self, key: CacheKey, image: ImageInput, plain: PatchEmbeddings, embeddings: PatchEmbeddings) -> None:
         self.running = self._job = None
         self._pixels_done += _pixels(image)
-        self._cache.put(key, embeddings, self._wanted())
+        wanted = self._wanted()
+        if embeddings is not plain:  # kept too, so that turning an option off embeds nothing again
+            self._cache.put(_plain(key), plain, wanted)
+        self._cache.put(key, embeddings, wanted)
         self.embedded.emit(key, embeddings)
         self.pump()
 
@@ -153,6 +163,11 @@ class EmbeddingSchedule:
             self._job.cancel()
         self.running = self._job = None
         self._pixels_done = 0
+
+
+def _plain(key: CacheKey) -> CacheKey:
+    """Key of what the encoder itself gives, before anything is done to it."""
+    return key._replace(encoder=key.encoder.model)
 
 
 def _pixels(image: ImageInput) -> int:

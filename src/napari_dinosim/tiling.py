@@ -17,6 +17,7 @@ import torch
 from napari_dinosim.embeddings import PatchEmbeddings
 from napari_dinosim.errors import Cancelled
 from napari_dinosim.grid import PatchGrid
+from napari_dinosim.positional import PositionalBias
 from napari_dinosim.similarity import unit_vectors
 
 if TYPE_CHECKING:
@@ -138,7 +139,8 @@ def encode_plane(
             on_progress(done, len(windows))
     final = blend.result() if blend is not None else vectors
     assert final is not None  # a grid has at least one window
-    return PatchEmbeddings(final, grid, encoder.identity, nonfinite)
+    bias = PositionalBias(encoder, windows[0].rows, windows[0].cols)
+    return PatchEmbeddings(final, grid, encoder.identity, nonfinite, bias)
 
 
 def _batches(windows: list[Window], size: int) -> Iterator[list[Window]]:

@@ -268,7 +268,8 @@ class Controller:
 
     def _placed(self, layer: Image) -> None:
         self.maps.follow(layer)
-        self._draw_patches()
+        self.prompts.realign()
+        self.read_prompts()
 
     def _active_changed(self, _event: Any) -> None:
         if self._show_patches:

@@ -96,8 +96,8 @@ class PromptsLayer:
         if self.layer is None or np.allclose(unit_ratio(self.layer, units), 1):
             return
         matrix, ndim = world_matrix(self.layer, units), self.layer.ndim
-        self.layer.scale, self.layer.translate, self.layer.shear = np.ones(ndim), np.zeros(ndim), np.zeros(ndim)
-        self.layer.rotate = np.eye(ndim)
+        self.layer.scale, self.layer.translate, self.layer.rotate = np.ones(ndim), np.zeros(ndim), np.eye(ndim)
+        self.layer.shear = np.zeros(ndim * (ndim - 1) // 2)
         self.layer.affine = matrix
         self.layer.units = units[-ndim:]
 

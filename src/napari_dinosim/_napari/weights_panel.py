@@ -107,8 +107,8 @@ class WeightsPanel(Container):  # type: ignore[type-arg]
         box.setTextFormat(Qt.TextFormat.RichText)
         box.setText(
             f"<p><b>{spec.title}</b>: {megabytes(spec.download_bytes)} from {spec.hub_repo}<br>to {self._folder}</p>"
-            f'<p>The weights are under the <a style="color: {LINK_COLOR}" href="{spec.licence_url}">{spec.licence}</a>. '
-            "By downloading them you accept it.</p>"
+            f'<p>The weights are under the <a style="color: {LINK_COLOR}" href="{spec.licence_url}">'
+            f"{spec.licence}</a>. By downloading them you accept it.</p>"
         )
         accept = box.addButton("Accept and download", QMessageBox.ButtonRole.AcceptRole)
         folder = box.addButton("Other folder…", QMessageBox.ButtonRole.ActionRole)

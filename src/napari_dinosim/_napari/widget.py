@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import CheckBox, ComboBox, Container, Label, ProgressBar, PushButton
 from qtpy.QtCore import Qt
@@ -17,11 +18,11 @@ from napari_dinosim._napari.image_list import ImageList
 from napari_dinosim._napari.warm_up import describe_auto
 from napari_dinosim._napari.weights_panel import WeightsPanel
 from napari_dinosim.encoders.catalogue import BUILTIN_NAME
-from napari_dinosim.loading import EncoderChoice
 
 if TYPE_CHECKING:
     import napari
 
+    from napari_dinosim._napari.controller import Controller
     from napari_dinosim.states import Overall
 
 STEPS = 1000
@@ -46,7 +47,10 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
         self._auto = "auto"
         choice = self.controller.session.encoder
         self.encoder = ComboBox(
-            label="Encoder", choices=encoder_titles(), value=choice.name, tooltip="What turns patches into vectors."
+            label="Encoder",
+            choices=encoder_titles(),
+            value=choice.name if choice.weights is None else FROM_FILE,
+            tooltip="What turns patches into vectors.",
         )
         self.device = ComboBox(
             label="Device",
@@ -58,6 +62,11 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
             label="Several points",
             choices=COMBINE,
             tooltip="Score of several points: the maximum of their cosines (like any of them), or the mean (like all).",
+        )
+        self.debias = CheckBox(
+            text="Remove positional bias",
+            value=choice.debias,
+            tooltip="Take out what tells where a patch lies rather than what is there. For transformers such as DINO.",
         )
         self.patches = CheckBox(
             text="Show patches",
@@ -72,7 +81,8 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
         buttons = Container(widgets=[self.start, self.cancel], layout="horizontal", labels=False)
         choices.margins = buttons.margins = (0, 0, 0, 0)
         super().__init__(
-            widgets=[choices, self.weights, buttons, self.progress, self.patches, self.message], labels=False
+            widgets=[choices, self.debias, self.weights, buttons, self.progress, self.patches, self.message],
+            labels=False,
         )
         self.images = ImageList()
         self._arrange()
@@ -100,23 +110,27 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
         controller = self.controller
         self.images.check_requested.connect(guarded(controller.check))
         self.encoder.changed.connect(guarded(self._choose_encoder))
-        self.device.changed.connect(guarded(self._choose_device))
+        self.device.changed.connect(guarded(lambda device: self._choose(device=device)))
         self.combine.changed.connect(guarded(controller.combine))
+        self.debias.changed.connect(guarded(lambda debias: self._choose(debias=debias)))
         self.patches.changed.connect(guarded(controller.show_patches))
         self.start.changed.connect(guarded(controller.start))
         self.cancel.changed.connect(guarded(controller.cancel))
-        controller.rows_changed.connect(self._show_rows)
-        controller.row_changed.connect(self._show_row)
-        controller.progress_changed.connect(self._show_progress)
-        controller.told.connect(self._show_message)
+        links: list[tuple[Any, Any]] = [
+            (controller.rows_changed, self._show_rows),
+            (controller.row_changed, self._show_row),
+            (controller.progress_changed, self._show_progress),
+            (controller.told, self._show_message),
+        ]
+        for signal, slot in links:
+            signal.connect(slot)
         describe_auto(controller.engine, self._name_auto)
         self.weights.told.connect(self._show_message)
         self.weights.fetched.connect(self._say_fetched)
-        self.weights.builtin.changed.connect(guarded(self._use_builtin))
-        self.weights.file.changed.connect(guarded(self._use_file))
+        self.weights.builtin.changed.connect(partial(setattr, self.encoder, "value", BUILTIN_NAME))
+        self.weights.file.changed.connect(partial(setattr, self.encoder, "value", FROM_FILE))
         self.weights.look(controller.session.encoder.name)
-        self.native.destroyed.connect(self.weights.shutdown)
-        self.native.destroyed.connect(partial(registry.release, controller, id(self)))
+        self.native.destroyed.connect(partial(_leave, controller, links, self.weights, id(self)))
 
     # ---- what the person does ------------------------------------------------------------------------------------
 
@@ -124,25 +138,18 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
         choice = self.controller.session.encoder
         self.weights.look(name)
         if name != FROM_FILE:
-            self.controller.choose_encoder(EncoderChoice(name, None, choice.device, choice.precision))
+            self._choose(name=name, weights=None)
             return
         path, _ = QFileDialog.getOpenFileName(self.native, "Weights of a DINO encoder", "", WEIGHTS_FILES)
         if path:
             self._show_message(f"Encoder from {Path(path).name}.", False)
-            self.controller.choose_encoder(EncoderChoice("", path, choice.device, choice.precision))
+            self._choose(name="", weights=path)
         else:
             with self.encoder.changed.blocked():
                 self.encoder.value = choice.name if choice.weights is None else FROM_FILE
 
-    def _use_builtin(self) -> None:
-        self.encoder.value = BUILTIN_NAME
-
-    def _use_file(self) -> None:
-        self.encoder.value = FROM_FILE
-
-    def _choose_device(self, device: str) -> None:
-        choice = self.controller.session.encoder
-        self.controller.choose_encoder(EncoderChoice(choice.name, choice.weights, device, choice.precision))
+    def _choose(self, **changed: Any) -> None:
+        self.controller.choose_encoder(replace(self.controller.session.encoder, **changed))
 
     # ---- what the controller tells -------------------------------------------------------------------------------
 
@@ -174,6 +181,16 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
     def _name_auto(self, description: str) -> None:
         self._auto = f"auto ({description})"
         self.device.reset_choices()
+
+
+def _leave(
+    controller: Controller, links: list[tuple[Any, Any]], weights: WeightsPanel, user: int, *_destroyed: object
+) -> None:
+    """Let go of everything, when Qt destroys the widget."""
+    weights.shutdown()
+    for signal, slot in links:
+        signal.disconnect(slot, missing_ok=True)
+    registry.release(controller, user)
 
 
 def _duration(seconds: float) -> str:

@@ -1,0 +1,129 @@
+"""Where an encoder's tokens tell the place of a patch rather than what is there, and how that is taken out.
+
+Source: INSID3 (arXiv 2603.28480): the tokens of an image with nothing in it span the directions of position;
+projecting them out of every embedding removes the bias.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING
+
+import torch
+
+from napari_dinosim.similarity import unit_vectors
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from napari_dinosim.encoders.base import Encoder
+
+DEFAULT_SHARE = 0.05
+"""Share of the D dimensions that is projected out by default."""
+
+LARGEST_SHARE = 0.25
+"""Share of the D dimensions that is never exceeded."""
+
+NEGLIGIBLE = 1e-3
+"""A direction along which the black image's unit vectors spread less than this (rms) is noise, not position."""
+
+_directions: weakref.WeakKeyDictionary[Encoder, dict[tuple[int, int], Tensor]] = weakref.WeakKeyDictionary()
+
+
+class PositionalBias:
+    """The directions of position of one encoder for one window shape; found when first asked for, then kept.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        Held weakly: it can be freed while embeddings live.
+    rows, cols : int
+        Shape of the windows, in patches.
+    """
+
+    def __init__(self, encoder: Encoder, rows: int, cols: int) -> None:
+        self._encoder = weakref.ref(encoder)
+        self._shape = rows, cols
+
+    def directions(self, k: int) -> Tensor:
+        """Return the first k directions of position.
+
+        Parameters
+        ----------
+        k : int
+
+        Returns
+        -------
+        Tensor of shape (at most k, D), float32
+            Orthonormal; fewer than k, even none, where the encoder has no more that matter.
+
+        Raises
+        ------
+        LookupError
+            If the encoder has been freed before it was asked.
+        """
+        encoder = self._encoder()
+        if encoder is None:
+            raise LookupError(
+                "positional bias: the encoder that made these embeddings has been freed. Load it and embed again."
+            )
+        held = _directions.setdefault(encoder, {})
+        if self._shape not in held:
+            held[self._shape] = find_directions(encoder, *self._shape)
+        return held[self._shape][:k]
+
+
+def find_directions(encoder: Encoder, rows: int, cols: int) -> Tensor:
+    """Directions in which the embeddings of a black window spread.
+
+    The unit vectors of a black image are centred; their right singular vectors, the strongest first, are the
+    directions.
+
+    Parameters
+    ----------
+    encoder : Encoder
+    rows, cols : int
+        Shape of the window, in patches.
+
+    Returns
+    -------
+    Tensor of shape (n, D), float32
+        Orthonormal, n at most D / 4; n is 0 for an encoder that does not know where a patch lies.
+    """
+    size = encoder.spec.patch_size
+    black = torch.zeros(1, rows * size, cols * size, 3)
+    vectors = unit_vectors(encoder.encode(black))[0].flatten(0, 1).cpu()
+    centred = vectors - vectors.mean(dim=0)
+    _, strengths, directions = torch.linalg.svd(centred, full_matrices=False)
+    matter = int((strengths / len(vectors) ** 0.5 > NEGLIGIBLE).sum())
+    found: Tensor = directions[: min(matter, largest_count(vectors.shape[1]))]
+    return found.clone()
+
+
+def default_count(dimension: int) -> int:
+    """Return the number of directions that is projected out by default: 5 % of D."""
+    return max(1, round(DEFAULT_SHARE * dimension))
+
+
+def largest_count(dimension: int) -> int:
+    """Return the largest number of directions that may be projected out: a quarter of D."""
+    return int(LARGEST_SHARE * dimension)
+
+
+def project_out(vectors: Tensor, directions: Tensor) -> Tensor:
+    """Remove directions from unit vectors, and make them unit vectors again.
+
+    Parameters
+    ----------
+    vectors : Tensor of shape (rows, cols, D)
+    directions : Tensor of shape (k, D)
+        Orthonormal.
+
+    Returns
+    -------
+    Tensor of shape (rows, cols, D)
+        In the type and on the device of ``vectors``.
+    """
+    directions = directions.to(vectors.device)
+    rows = [unit_vectors(row.float() - (row.float() @ directions.T) @ directions) for row in vectors]
+    return torch.stack([row.to(vectors.dtype) for row in rows])
