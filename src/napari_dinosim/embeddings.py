@@ -8,19 +8,37 @@ from typing import TYPE_CHECKING
 import torch
 
 from napari_dinosim.errors import EncoderMismatchError
-from napari_dinosim.positional import default_count, largest_count, project_out
-from napari_dinosim.similarity import Query, cosine_scores, min_max, unit_vectors
+from napari_dinosim.similarity import Query, cosine_scores, min_max, project_out, unit_vectors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
 
     from napari_dinosim.grid import PatchGrid
-    from napari_dinosim.positional import PositionalBias
     from napari_dinosim.prompts import Combine
+
+    Directions = Callable[[int], Tensor]
+    """The first k directions of position, of shape (at most k, D); see :mod:`napari_dinosim.positional`."""
+
+
+DEFAULT_SHARE = 0.05
+"""Share of the D dimensions that is projected out by default."""
+
+LARGEST_SHARE = 0.25
+"""Share of the D dimensions that is never exceeded."""
+
+
+def default_count(dimension: int) -> int:
+    """Return the number of directions of position that is projected out by default: 5 % of D."""
+    return max(1, round(DEFAULT_SHARE * dimension))
+
+
+def largest_count(dimension: int) -> int:
+    """Return the largest number of directions that may be projected out: a quarter of D, but at least 1."""
+    return max(1, int(LARGEST_SHARE * dimension))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,7 +55,7 @@ class PatchEmbeddings:
         Identity of the encoder (name and weights): only embeddings of one encoder can be compared.
     nonfinite : bool
         Whether the image held NaN or ±inf, which were treated as black.
-    bias : PositionalBias, optional
+    bias : callable(k) -> Tensor of shape (at most k, D), optional
         Where the encoder's directions of position come from, for :meth:`debiased`.
     """
 
@@ -45,7 +63,7 @@ class PatchEmbeddings:
     grid: PatchGrid
     encoder: str
     nonfinite: bool = False
-    bias: PositionalBias | None = None
+    bias: Directions | None = None
 
     def __post_init__(self) -> None:
         if tuple(self.vectors.shape[:2]) != self.grid.shape or self.vectors.ndim != 3:
@@ -150,14 +168,14 @@ class PatchEmbeddings:
         """
         dimension = self.vectors.shape[2]
         k = default_count(dimension) if k is None else k
-        if not 1 <= k <= max(1, largest_count(dimension)):
+        if not 1 <= k <= largest_count(dimension):
             raise ValueError(
                 f"positional bias: found k = {k}, expected 1 to {largest_count(dimension)}, a quarter of the "
                 f"{dimension} dimensions. Leave k out for {default_count(dimension)}."
             )
         if self.bias is None:
             raise ValueError("positional bias: these embeddings do not know their encoder. Embed the image again.")
-        vectors = project_out(self.vectors, self.bias.directions(k))
+        vectors = project_out(self.vectors, self.bias(k))
         return replace(self, vectors=vectors, encoder=f"{self.encoder}-debiased{k}", bias=None)
 
     def centred(self) -> PatchEmbeddings:

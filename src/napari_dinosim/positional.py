@@ -11,18 +11,13 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from napari_dinosim.embeddings import largest_count
 from napari_dinosim.similarity import unit_vectors
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_dinosim.encoders.base import Encoder
-
-DEFAULT_SHARE = 0.05
-"""Share of the D dimensions that is projected out by default."""
-
-LARGEST_SHARE = 0.25
-"""Share of the D dimensions that is never exceeded."""
 
 NEGLIGIBLE = 1e-3
 """A direction along which the black image's unit vectors spread less than this (rms) is noise, not position."""
@@ -45,7 +40,7 @@ class PositionalBias:
         self._encoder = weakref.ref(encoder)
         self._shape = rows, cols
 
-    def directions(self, k: int) -> Tensor:
+    def __call__(self, k: int) -> Tensor:
         """Return the first k directions of position.
 
         Parameters
@@ -98,32 +93,3 @@ def find_directions(encoder: Encoder, rows: int, cols: int) -> Tensor:
     matter = int((strengths / len(vectors) ** 0.5 > NEGLIGIBLE).sum())
     found: Tensor = directions[: min(matter, largest_count(vectors.shape[1]))]
     return found.clone()
-
-
-def default_count(dimension: int) -> int:
-    """Return the number of directions that is projected out by default: 5 % of D."""
-    return max(1, round(DEFAULT_SHARE * dimension))
-
-
-def largest_count(dimension: int) -> int:
-    """Return the largest number of directions that may be projected out: a quarter of D."""
-    return int(LARGEST_SHARE * dimension)
-
-
-def project_out(vectors: Tensor, directions: Tensor) -> Tensor:
-    """Remove directions from unit vectors, and make them unit vectors again.
-
-    Parameters
-    ----------
-    vectors : Tensor of shape (rows, cols, D)
-    directions : Tensor of shape (k, D)
-        Orthonormal.
-
-    Returns
-    -------
-    Tensor of shape (rows, cols, D)
-        In the type and on the device of ``vectors``.
-    """
-    directions = directions.to(vectors.device)
-    rows = [unit_vectors(row.float() - (row.float() @ directions.T) @ directions) for row in vectors]
-    return torch.stack([row.to(vectors.dtype) for row in rows])

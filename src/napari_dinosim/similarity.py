@@ -119,3 +119,22 @@ def min_max(scores: Tensor) -> Tensor:
     """
     low, high = scores.aminmax()
     return (scores - low) / (high - low + EPSILON)
+
+
+def project_out(vectors: Tensor, directions: Tensor) -> Tensor:
+    """Remove directions from unit vectors, and make them unit vectors again.
+
+    Parameters
+    ----------
+    vectors : Tensor of shape (rows, cols, D)
+    directions : Tensor of shape (k, D)
+        Orthonormal.
+
+    Returns
+    -------
+    Tensor of shape (rows, cols, D)
+        In the type and on the device of ``vectors``.
+    """
+    directions = directions.to(vectors.device)
+    rows = [unit_vectors(row.float() - (row.float() @ directions.T) @ directions) for row in vectors]
+    return torch.stack([row.to(vectors.dtype) for row in rows])

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from napari.components import ViewerModel
+from napari.layers import Image
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 from napari_dinosim._napari import registry
+from napari_dinosim._napari.controller import Controller
 from napari_dinosim._napari.encoder_choices import patch_size
-from napari_dinosim.loading import EncoderSlot
+from napari_dinosim.loading import EncoderChoice, EncoderSlot
 from planted import MeanColourEncoder, planted_spec, seed_map
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PIXEL_ON_SCREEN = 5.0
 """Side of an image's pixel in screen pixels when it is clicked: the mouse hits whole screen pixels only."""
@@ -130,7 +136,7 @@ class Desk:
         return self.viewer.window._qt_viewer.canvas
 
     def _drawn(self, layer, data_points) -> np.ndarray:
-        """Where points of a layer, (n, 2) in (y, x), are drawn, (n, 2) in the canvas's (x, y): asked of vispy itself."""
+        """Where points of a layer, (n, 2) in (y, x), are drawn, (n, 2) in the canvas's (x, y): so says vispy."""
         visual = self.canvas.layer_to_visual[layer]
         half = 0.5 if visual._array_like else 0.0
         mapped = visual.node.transforms.get_transform("visual", "canvas").map(np.asarray(data_points)[:, ::-1] + half)
@@ -141,7 +147,7 @@ class Desk:
         place = np.asarray(data_point, dtype=float)[-2:]
         camera, size = self.viewer.scene.camera, np.array(self.canvas.size)[::-1]
         for _ in range(3):
-            corners = self._drawn(layer, [place, place + (0, 1), place + (1, 0)])
+            corners = self._drawn(layer, place + np.array([(0, 0), (0, 1), (1, 0)]))
             steps = corners[1:] - corners[0]
             camera.zoom *= PIXEL_ON_SCREEN / np.linalg.norm(steps, axis=1).min()
             spin(0.01)
@@ -232,6 +238,52 @@ def desk(make_napari_viewer, encoders) -> Callable[..., Desk]:
         return found
 
     return make
+
+
+class Bench:
+    """A controller on a viewer without a window: what needs no mouse, quickly."""
+
+    def __init__(self, encoders: Shelf) -> None:
+        self.viewer = ViewerModel()
+        self.encoders = encoders
+        self.controller = Controller(self.viewer, EncoderChoice("builtin"), EncoderSlot(encoders.load), patch_size)
+        self.session = self.controller.session
+        self.told: list[tuple[str, bool]] = []
+        self.controller.told.connect(lambda *told: self.told.append(told))
+
+    def add(self, data, **kwargs):
+        return self.viewer.add_layer(Image(data, **kwargs))
+
+    def start(self, wait: bool = True) -> None:
+        self.controller.start()
+        if wait:
+            self.wait()
+
+    def wait(self) -> None:
+        spin(0.06)
+        assert spin(20, self.idle), self.states()
+        spin(0.06)
+
+    idle = Desk.idle
+    states = Desk.states
+    ours = Desk.ours
+    map_of = Desk.map_of
+    prompts = Desk.prompts
+    assert_map = Desk.assert_map
+
+    def point(self, layer, data_point) -> None:
+        """Add a point over a place of a layer."""
+        self.prompts.add(self.prompts.world_to_data(layer.data_to_world(data_point)[-self.prompts.ndim :]))
+        self.wait()
+
+
+@pytest.fixture
+def bench(qapp, encoders):
+    """Make a controller without a window, and shut it down."""
+    made = Bench(encoders)
+    yield made
+    made.controller.shutdown()
+    spin(0.02)
 
 
 @pytest.fixture(autouse=True)

@@ -50,12 +50,13 @@ def test_pixel_is_centred_at_its_integer(desk, offset):
 def test_query_from_one_image_maps_all(desk):
     pictures = [colours(100, 150), colours(75, 61, 1), colours(130, 33, 2)]
     layers = [
-        Image(picture, name=name, translate=(0, 200 * i)) for i, (picture, name) in enumerate(zip(pictures, "abc"))
+        Image(picture, name=name, translate=(0, 200 * i))
+        for i, (picture, name) in enumerate(zip(pictures, "abc", strict=True))
     ]
     found = desk(*layers)
     found.start()
     found.click(layers[1], (74, 20))
-    for layer, picture in zip(layers, pictures):
+    for layer, picture in zip(layers, pictures, strict=True):
         found.assert_map(layer, picture / 255, [(74, 20)], pictures[1] / 255)
     assert all("best match" in state for state in found.states().values())
     assert found.states()["b"] == "ready · best match 1.00"

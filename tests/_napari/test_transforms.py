@@ -1,4 +1,4 @@
-"""Layers that lie anywhere, in any units: the map lies exactly on its image, and a click means what is drawn under it."""
+"""Layers at any place, in any units: the map lies exactly on its image, a click means what is drawn under it."""
 
 from __future__ import annotations
 

@@ -8,6 +8,8 @@ import torch
 
 import golden_weights
 from napari_dinosim.encoders import building, load_encoder
+from napari_dinosim.encoders.catalogue import catalogue_spec
+from napari_dinosim.encoders.checkpoints import Checkpoint
 
 CLOSE = 1e-4
 """Token values are about 1."""
@@ -75,3 +77,21 @@ def test_another_normalisation_would_be_noticed(tmp_path):
     encoder = load("dinov2_vits14_reg", "timm", tmp_path)
     encoder._mean = torch.zeros_like(encoder._mean)
     assert difference(encoder, "dinov2_vits14_reg") > CLOSE
+
+
+def test_at_its_own_size_a_position_embedding_is_taken_as_it_is(tmp_path):
+    model = load("dinov2_vits14", "timm", tmp_path)._model
+    tokens = model._pos_embed(torch.zeros(2, 37, 37, 384))
+    expected = model.pos_embed.clone()
+    expected[:, :1] += model.cls_token
+    assert torch.equal(tokens, expected.expand(2, -1, -1))
+
+
+def test_periods_are_those_of_the_file(tmp_path):
+    meta = dict(golden_weights.meta_state("dinov3_vits16"))
+    spec = catalogue_spec("dinov3_vits16")
+    _, digest = building.build_model(spec, Checkpoint(tmp_path, meta))
+    meta["rope_embed.periods"] = meta["rope_embed.periods"] * 2
+    model, other = building.build_model(spec, Checkpoint(tmp_path, meta))
+    assert torch.equal(model.rope.periods, meta["rope_embed.periods"])
+    assert other != digest

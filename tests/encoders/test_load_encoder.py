@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 import golden_weights
 from napari_dinosim.encoders import building, encoder_spec, hub, load_encoder
-from napari_dinosim.encoders.building import build_model, check_state
+from napari_dinosim.encoders.building import build_model, check_state, weights_digest
 from napari_dinosim.encoders.catalogue import catalogue_spec
 from napari_dinosim.encoders.checkpoints import Checkpoint
 from napari_dinosim.encoders.layouts import infer_encoder, plain_names
@@ -217,6 +217,13 @@ def test_the_weights_make_the_identity(tensors, tmp_path):
     assert not torch.equal(model.cls_token, tensors["cls_token"])
     tensors["cls_token"].sub_(1)
     assert not any(buffer.is_meta for buffer in model.buffers())
+
+
+def test_a_digest_is_of_names_and_values():
+    one, two = torch.ones(2), torch.zeros(2)
+    assert weights_digest({"a": one, "b": two}) == weights_digest({"b": two.clone(), "a": one.clone()})
+    assert weights_digest({"a": one, "b": two}) != weights_digest({"a": one, "c": two})
+    assert weights_digest({"a": one, "b": two}) != weights_digest({"a": two, "b": one})
 
 
 def test_half_precision_files_are_read_as_float32(tensors, tmp_path):
