@@ -261,6 +261,15 @@ def test_a_packed_archive_is_refused(pth):
     refused_for_little(bomb, r"would unpack to 64\d{6} bytes from \d{4,5}; torch's own files are not packed")
 
 
+def test_a_packed_archive_is_refused_whatever_sizes_it_tells(pth):
+    bomb = pth.with_name("bomb.pth")
+    with zipfile.ZipFile(pth) as original, zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in original.namelist():
+            archive.writestr(name, original.read(name))
+        archive.comment = bytes(50_000)  # so that the file is larger than all it declares
+    refused_for_little(bomb, r"would unpack to \d{3,4} bytes from 5\d{4}; torch's own files are not packed")
+
+
 def test_entries_that_overlap_are_refused(tmp_path):
     """Many names for the same bytes, as in the quines that unpack to petabytes."""
     pth = tmp_path / "weights.pth"

@@ -346,6 +346,31 @@ def test_a_model_that_timm_cannot_build_is_refused(tmp_path, changes):
         load_encoder("hf-hub:owner/repo", folder)
 
 
+def test_a_configuration_leads_to_no_other_file_and_no_network(tmp_path, monkeypatch):
+    opened = []
+    monkeypatch.setattr("timm.models._factory.load_checkpoint", lambda *a, **k: opened.append(a))
+    monkeypatch.setattr("timm.models._builder.load_pretrained", lambda *a, **k: opened.append(a))
+    folder = timm_folder(tmp_path, "test_vit")
+    arguments = {
+        "checkpoint_path": "/etc/passwd",
+        "pretrained": True,
+        "cache_dir": "/",
+        "pretrained_cfg": {"file": "/"},
+    }
+    (folder / "config.json").write_text(json.dumps({"architecture": "test_vit", "model_args": arguments}))
+    assert load_encoder("hf-hub:owner/repo", folder, "cpu").spec.patch_size == 16
+    assert not opened
+
+
+@pytest.mark.parametrize("width", [10**6, 10**12, -1, 63])
+def test_a_configuration_of_absurd_size_allocates_nothing(tmp_path, width):
+    folder = timm_folder(tmp_path, "test_vit")
+    text = {"architecture": "test_vit", "model_args": {"embed_dim": width}}
+    (folder / "config.json").write_text(json.dumps(text))
+    with pytest.raises((WeightsError, UnknownEncoderError), match=r"does not fit|cannot build"):
+        load_encoder("hf-hub:owner/repo", folder)
+
+
 def test_timm_weights_that_do_not_fit_are_refused(tmp_path):
     timm_folder(tmp_path, "test_resnet", config=False)
     with pytest.raises(WeightsError, match="does not fit 'timm:test_vit'"):

@@ -28,6 +28,15 @@ if TYPE_CHECKING:
     from napari_dinosim.encoders.checkpoints import Checkpoint
 
 CONFIG_NAME: Final = "config.json"
+HEADS: Final = ("head.fc.", "head.weight", "head.bias", "classifier.", "fc.")
+"""Beginnings of the names of classifiers, which are left out."""
+
+NOT_OF_THE_MODEL: Final = frozenset(
+    "cache_dir checkpoint_path device dtype features_only num_classes pretrained pretrained_cfg pretrained_cfg_overlay "
+    "scriptable exportable no_jit".split()
+)
+"""Arguments that a configuration may not set: they name other files or change what is built."""
+
 PROBE_PATCHES: Final = (9, 7)
 """Rows and columns of the window by which a model shows that it gives tokens at any size."""
 
@@ -115,11 +124,12 @@ def build_generic(spec: EncoderSpec, checkpoint: Checkpoint) -> tuple[nn.Module,
     settings: dict[str, Any] = {}
     if not name:
         name, arguments, settings = _read_config(checkpoint.path)
-    model = _create(name, arguments)
+    # First on no device: the model's sizes, which a configuration may tell, are held against the file's.
+    expected = _create(name, arguments, device="meta").state_dict()
     tensors = plain_names(checkpoint.tensors)
-    heads = {key for key in tensors if key.startswith(("head.fc.", "head.weight", "head.bias", "classifier.", "fc."))}
-    state = {key: tensor for key, tensor in tensors.items() if key not in heads or key in model.state_dict()}
-    check_state(state, model.state_dict(), spec.name, checkpoint.path.name)
+    state = {key: tensor for key, tensor in tensors.items() if key in expected or not key.startswith(HEADS)}
+    check_state(state, expected, spec.name, checkpoint.path.name)
+    model = _create(name, arguments, device="cpu")
     weights = put_state(model, state)
     return model.eval(), _complete(spec, model, settings or dict(model.pretrained_cfg)), weights_digest(weights)
 
@@ -141,19 +151,21 @@ def _read_config(weights: Path) -> tuple[str, dict[str, Any], dict[str, Any]]:
         ) from error
 
 
-def _create(name: str, arguments: Mapping[str, Any]) -> Any:
+def _create(name: str, arguments: Mapping[str, Any], device: str) -> Any:
     """Build a model without its head, for windows of any size where its kind allows."""
-    arguments = {key: value for key, value in arguments.items() if key not in ("num_classes", "pretrained", "device")}
+    arguments = {key: value for key, value in arguments.items() if key not in NOT_OF_THE_MODEL}
     # A registered name only: with a prefix such as hf-hub: timm would go to the network, or to another folder.
     frees = (
         ({"dynamic_img_size": True}, {"strict_img_size": False}, {}) if timm.is_model(name.partition(".")[0]) else ()
     )
     for free in frees:
         try:
-            return timm.create_model(name, pretrained=False, **{**arguments, "num_classes": 0, **free})
+            return timm.create_model(
+                name, pretrained=False, **{**arguments, "num_classes": 0, "device": device, **free}
+            )
         except TypeError:
             continue  # this kind of model has no such argument
-        except RuntimeError:
+        except (RuntimeError, ValueError, AssertionError, AttributeError, LookupError, ArithmeticError):
             break
     raise UnknownEncoderError(
         f"encoder: timm {timm.__version__} cannot build {name!r} with {dict(arguments)!r}. "
