@@ -13,6 +13,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
+import traceback
 import warnings
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -197,6 +198,7 @@ class Engine:
                 result = future.result()
                 tell(lambda: on_done(result))
             elif not isinstance(error, Cancelled):
+                _forget_locals(error)
                 plain = _plain(error)
                 tell(lambda: on_error(plain))
             self._jobs.discard(job)  # last, so that wait() cannot miss what was told
@@ -227,6 +229,15 @@ class Engine:
         for job in tuple(self._jobs):
             job.cancel()
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _forget_locals(error: BaseException | None) -> None:
+    """Let go of what the frames of an error hold, gigabytes of encoder among it; where it was raised is still told."""
+    seen: set[int] = set()  # an error can be its own cause
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
 
 
 def _plain(error: BaseException) -> DinosimError:
