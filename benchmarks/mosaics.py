@@ -117,7 +117,8 @@ def _places(size: int, length: int, random: np.random.Generator) -> NDArray[np.i
     """Return indices of shape (size,) into ``range(length)``, in one run where they fit, else to and fro."""
     start = random.integers(length - size + 1) if size <= length else random.integers(2 * length)
     phase = (np.arange(size) + start) % (2 * length)
-    return np.minimum(phase, 2 * length - 1 - phase)
+    places: NDArray[np.intp] = np.minimum(phase, 2 * length - 1 - phase)
+    return places
 
 
 def patch_majority(labels: NDArray[np.integer], kinds: int) -> NDArray[np.intp]:
@@ -136,7 +137,9 @@ def patch_majority(labels: NDArray[np.integer], kinds: int) -> NDArray[np.intp]:
     """
     rows, cols = labels.shape[0] // PATCH, labels.shape[1] // PATCH
     blocks = labels[: rows * PATCH, : cols * PATCH].reshape(rows, PATCH, cols, PATCH)
-    return np.stack([(blocks == kind).sum(axis=(1, 3)) for kind in range(kinds)]).argmax(axis=0)
+    counts = np.stack([(blocks == kind).sum(axis=(1, 3)) for kind in range(kinds)])
+    majority: NDArray[np.intp] = counts.argmax(axis=0)
+    return majority
 
 
 def blur_and_noise(
@@ -156,4 +159,5 @@ def blur_and_noise(
         Standard deviation of the Gaussian noise, in grey levels.
     """
     noisy = ndimage.gaussian_filter(image, blur) + noise * np.random.default_rng(seed).standard_normal(image.shape)
-    return np.clip(noisy, 0, 1).astype(np.float32)
+    clipped: NDArray[np.float32] = np.clip(noisy, 0, 1).astype(np.float32)
+    return clipped
