@@ -1,0 +1,24 @@
+"""States in the words that people read."""
+
+import pytest
+
+from napari_dinosim.states import InputState, Stage
+
+
+@pytest.mark.parametrize(
+    ("state", "text"),
+    [
+        (InputState(Stage.ABSENT), "not embedded"),
+        (InputState(Stage.WAITING), "waiting"),
+        (InputState(Stage.RUNNING), "0 %"),
+        (InputState(Stage.RUNNING, 0.452), "45 %"),
+        (InputState(Stage.RUNNING, 1.0), "100 %"),
+        (InputState(Stage.READY, 1.0), "ready"),
+        (InputState(Stage.READY, 1.0, 0.8349), "ready · best match 0.83"),
+        (InputState(Stage.READY, 1.0, 0.0), "ready · best match 0.00"),
+        (InputState(Stage.STALE, 1.0, 0.5, "other contrast"), "stale · best match 0.50"),
+        (InputState(Stage.FAILED, reason="too small"), "error"),
+    ],
+)
+def test_a_state_in_words(state, text):
+    assert state.text == text
