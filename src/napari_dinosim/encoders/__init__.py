@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    import torch
+
     from napari_dinosim.encoders.base import Encoder, EncoderSpec
 
 __all__ = ["available_encoders", "encoder_spec", "load_encoder"]
@@ -66,7 +68,7 @@ def load_encoder(
     *,
     layers: int | Sequence[int] | None = None,
 ) -> Encoder:
-    """Load an encoder, never from the network.
+    """Load an encoder; never from the network.
 
     Parameters
     ----------
@@ -74,8 +76,7 @@ def load_encoder(
         ``"builtin"``, Meta's name of a DINOv3 or DINOv2 (``"dinov3_vits16"``, ``"dinov2_vitb14_reg"``, see
         :func:`available_encoders`), ``"timm:NAME"``, or ``"hf-hub:OWNER/REPO"``. None or ``""``: told by the weights.
     weights : str or Path, optional
-        A file or folder: Meta's ``.pth``, timm's or transformers' ``.safetensors``. By default the hub's cache on this
-        computer.
+        A file or folder: Meta's ``.pth``, timm's or transformers' ``.safetensors``; by default the hub's cache.
     device : str
         ``"auto"`` (CUDA, then MPS, then CPU), ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``.
     precision : {"auto", "float32", "bfloat16"}
@@ -111,29 +112,34 @@ def load_encoder(
     from napari_dinosim.encoders.devices import resolve_device, resolve_precision
 
     chosen = resolve_device(device)
-    if name == BUILTIN_NAME:
-        from napari_dinosim.encoders.builtin import BuiltinEncoder
-
-        resolve_precision(precision, chosen)
-        if weights is not None:
-            raise WeightsError(f"weights: found {str(weights)!r} for {name!r}, which takes none. Leave them out.")
-        if layers is not None:
-            raise LayerError(f"layers: found {layers!r} for {name!r}, which has none. Leave them out.")
-        return BuiltinEncoder(chosen)
     resolve_precision(precision, chosen)  # before anything slow
+    if name == BUILTIN_NAME:
+        return _builtin(chosen, weights, layers)
     spec = encoder_spec(name) if name else None
-    if weights is None:
-        weights = _cached(spec)
-    return _load(spec, weights, device, precision, layers)
+    return _load(spec, _cached(spec) if weights is None else weights, chosen, precision, layers)
+
+
+def _builtin(device: torch.device, weights: str | Path | None, layers: int | Sequence[int] | None) -> Encoder:
+    """Make the encoder that needs no weights."""
+    from napari_dinosim.encoders.builtin import BuiltinEncoder
+
+    if weights is not None:
+        raise WeightsError(f"weights: found {str(weights)!r} for {BUILTIN_NAME!r}, which takes none. Leave them out.")
+    if layers is not None:
+        raise LayerError(f"layers: found {layers!r} for {BUILTIN_NAME!r}, which has none. Leave them out.")
+    return BuiltinEncoder(device)
 
 
 def _load(
-    spec: EncoderSpec | None, weights: str | Path, device: str, precision: str, layers: int | Sequence[int] | None
+    spec: EncoderSpec | None,
+    weights: str | Path,
+    device: torch.device,
+    precision: str,
+    layers: int | Sequence[int] | None,
 ) -> Encoder:
     """Load an encoder of timm's from a file or folder."""
     from napari_dinosim.encoders.building import build_model
     from napari_dinosim.encoders.checkpoints import read_checkpoint
-    from napari_dinosim.encoders.devices import resolve_device
     from napari_dinosim.encoders.layouts import infer_encoder, plain_names
     from napari_dinosim.encoders.transformer import TimmEncoder, chosen_layers
 
@@ -153,7 +159,7 @@ def _load(
     else:
         chosen_layers(layers, spec)  # before anything slow
         model, digest = build_model(spec, checkpoint)
-    return TimmEncoder(model, spec, digest, resolve_device(device), precision, layers)
+    return TimmEncoder(model, spec, digest, device, precision, layers)
 
 
 def _cached(spec: EncoderSpec | None) -> Path:

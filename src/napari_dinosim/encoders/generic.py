@@ -32,8 +32,20 @@ HEADS: Final = ("head.fc.", "head.weight", "head.bias", "classifier.", "fc.")
 """Beginnings of the names of classifiers, which are left out."""
 
 NOT_OF_THE_MODEL: Final = frozenset(
-    "cache_dir checkpoint_path device dtype features_only num_classes pretrained pretrained_cfg pretrained_cfg_overlay "
-    "scriptable exportable no_jit".split()
+    [
+        "cache_dir",
+        "checkpoint_path",
+        "device",
+        "dtype",
+        "features_only",
+        "num_classes",
+        "pretrained",
+        "pretrained_cfg",
+        "pretrained_cfg_overlay",
+        "scriptable",
+        "exportable",
+        "no_jit",
+    ]
 )
 """Arguments that a configuration may not set: they name other files or change what is built."""
 
