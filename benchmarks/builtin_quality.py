@@ -1,12 +1,13 @@
 """How well the built-in encoder tells textures and stains apart, and how fast.
 
-``python benchmarks/builtin_quality.py`` prints a small table; ``--seeds 0`` makes it short;
+``python benchmarks/builtin_quality.py`` prints a small table; ``--seeds 1`` makes it short;
 ``python benchmarks/builtin_quality.py --measure`` prints the constants of the encoder anew.
 
 Only images inside scikit-image are used, none is downloaded. Kept apart: the weights of the blocks and the context were
-chosen on the ``"tune"`` crops (see `mosaics`) with layouts of seeds 0 to 5, on the left half of the stained tissue and
+chosen on the ``"tune"`` crops (see `mosaics`) with layouts of seeds 0 to 3, on the left half of the stained tissue and
 on the upper half of the coins; the figures are of the ``"report"`` crops with layouts from seed 100 on and of the other
-halves. Nothing was changed after the first look at those. The centres and spreads are measured without labels over whole images, reported ones among them.
+halves. No weight was changed after the first look at those. The centres and spreads are measured without labels over
+whole images, reported ones among them.
 """
 
 from __future__ import annotations
