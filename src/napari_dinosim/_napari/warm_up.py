@@ -1,4 +1,4 @@
-"""Brings in torch while the person looks around, and names the device that "auto" stands for."""
+"""Brings in torch and timm while the person looks around, and names the device that "auto" stands for."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ logger = logging.getLogger("napari_dinosim")
 
 
 def describe_auto(engine: Engine, told: Callable[[str], None]) -> None:
-    """Import torch in the worker thread, then say which device "auto" resolves to.
+    """Import torch and timm in the worker thread, then say which device "auto" resolves to.
 
     Parameters
     ----------
@@ -25,6 +25,10 @@ def describe_auto(engine: Engine, told: Callable[[str], None]) -> None:
     """
 
     def work(_job: Job[str]) -> str:
+        import timm  # noqa: F401  (the slowest import of all, six seconds when cold)
+
+        import napari_dinosim.encoders.builtin
+        import napari_dinosim.tiling  # noqa: F401
         from napari_dinosim.encoders.devices import resolve_device
 
         return str(resolve_device("auto").type)
