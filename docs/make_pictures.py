@@ -1,7 +1,7 @@
 """Makes every picture of the documentation from real napari windows, worked with a real mouse.
 
 ``make pictures`` runs it on a virtual screen, with napari's own settings and an empty cache of weights. To make some
-only: ``python docs/make_pictures.py NAME …``. It uses the built-in encoder and the sample images: nothing is downloaded.
+only: ``python docs/make_pictures.py NAME …``. It uses the built-in encoder and sample images: nothing is downloaded.
 """
 
 from __future__ import annotations
