@@ -113,7 +113,6 @@ class SimilaritySession:
         if encoder == self._encoder:
             return
         self._encoder = encoder
-        self._stale.clear()
         self._refresh()
 
     def set_input(self, key: str, image: ImageInput, plane: PlaneIndex = ()) -> None:
@@ -141,8 +140,8 @@ class SimilaritySession:
             self._schedule.pump()
 
     def mark_stale(self, key: str, reason: str) -> None:
-        """Note that an input's embeddings no longer show it as it is seen; **Start** renews them."""
-        if key in self._inputs and self._embeddings(key, self._shown[key]) is not None:
+        """Note that an input is no longer seen as it is embedded, or, with an empty reason, that it is so again."""
+        if key in self._inputs:
             self._stale[key] = reason
             self.state_changed.emit(key)
 
@@ -173,7 +172,7 @@ class SimilaritySession:
             return self._schedule.state(cache_key)
         found = self.map(key, plane)
         best = None if found is None else found.best
-        if key in self._stale:
+        if self._stale.get(key):
             return InputState(Stage.STALE, 1.0, best, self._stale[key])
         return InputState(Stage.READY, 1.0, best)
 

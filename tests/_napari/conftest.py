@@ -271,6 +271,10 @@ class Bench:
     prompts = Desk.prompts
     assert_map = Desk.assert_map
 
+    def show_patches(self, show: bool) -> None:
+        self.controller.show_patches(show)
+        self.wait()
+
     def point(self, layer, data_point) -> None:
         """Add a point over a place of a layer."""
         self.prompts.add(self.prompts.world_to_data(layer.data_to_world(data_point)[-self.prompts.ndim :]))

@@ -16,9 +16,9 @@ from napari_dinosim._napari.coordinates import leading_shape, plane_shape, shown
 from napari_dinosim._napari.delivery import QtDelivery
 from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.image_watch import ImageWatch
-from napari_dinosim._napari.inputs import image_input, stretch
+from napari_dinosim._napari.inputs import image_input
 from napari_dinosim._napari.maps import MapLayers
-from napari_dinosim._napari.patch_overlay import PatchOverlay
+from napari_dinosim._napari.patch_overlay import PatchOverlay, image_to_draw
 from napari_dinosim._napari.prompts_layer import PromptsLayer
 from napari_dinosim._napari.roles import MAP, key_of, role
 from napari_dinosim._napari.rows import ImageRow, image_row
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from napari_dinosim.errors import DinosimError
     from napari_dinosim.loading import EncoderChoice, EncoderSlot
     from napari_dinosim.prompts import Combine
+    from napari_dinosim.states import PlaneIndex
+
+CONTRAST_CHANGED = "Its contrast limits have changed; press Start to embed it anew."
 
 
 class Controller:
@@ -81,8 +84,9 @@ class Controller:
         self._show_patches = False
         self._watch = ImageWatch(viewer)
         self._rescale = qthrottled(guarded(self.overlay.zoom), timeout=60)
-        self._on_active, self._on_sliders = guarded(self._active_changed), guarded(self._sliders_moved)
-        self._on_zoom = guarded(self._zoomed)
+        self._redraw = qthrottled(guarded(self._draw_patches), timeout=20, leading=False)  # never within another event
+        self._on_active, self._on_zoom = (lambda _event: self._redraw()), (lambda _event: self._rescale())
+        self._on_sliders = guarded(self._sliders_moved)
         self._connect()
 
     # ---- what the person does ------------------------------------------------------------------------------------
@@ -124,7 +128,7 @@ class Controller:
         self.prompts.ensure(reference)
         self.session.start()
         self.read_prompts()
-        self._draw_patches()
+        self._redraw()
 
     def cancel(self) -> None:
         """Stop embedding."""
@@ -135,7 +139,7 @@ class Controller:
         """Search with another encoder."""
         self.session.set_encoder(encoder)
         self.rows_changed.emit()
-        self._draw_patches()
+        self._redraw()
 
     def combine(self, combine: Combine) -> None:
         """Choose how the cosines of several points become one score."""
@@ -145,7 +149,7 @@ class Controller:
     def show_patches(self, show: bool) -> None:
         """Draw the patch grid over the active image, or take it away."""
         self._show_patches = show
-        self._draw_patches()
+        self._redraw()
 
     # ---- the four hops -------------------------------------------------------------------------------------------
 
@@ -158,7 +162,7 @@ class Controller:
             self.viewer.status = reading.text
         if reading.text:
             self.told.emit(reading.text, reading.nowhere > 0)
-        self._draw_patches()
+        self._redraw()
 
     def _seen(self, layer: Image) -> bool:
         """Whether an image or its map can be seen: a click on either means the image."""
@@ -182,6 +186,8 @@ class Controller:
     def shutdown(self) -> None:
         """Stop the work and leave the viewer; layers stay as they are."""
         self.deliver.close()
+        self._redraw.cancel()
+        self._rescale.cancel()
         self.engine.shutdown()
         self.prompts.release()
         self._watch.close()
@@ -250,12 +256,12 @@ class Controller:
         image = image_input(layer, self._revisions[key])
         known = self.session.inputs.get(key)
         if known is None or (known.version, known.name) != (image.version, image.name):
-            plane = shown_plane(layer, self.viewer.layers.units, self.viewer.dims.point)
-            self.session.set_input(key, image, plane)
+            self.session.set_input(key, image, self._plane(layer))
 
     def _pixels_changed(self, layer: Image) -> None:
         self._revisions[key_of(layer)] += 1
         self._renamed(layer)
+        self.read_prompts()
 
     def _renamed(self, layer: Image) -> None:
         if key_of(layer) in self.session.inputs:
@@ -263,37 +269,31 @@ class Controller:
         self.rows_changed.emit()
 
     def _contrast_changed(self, layer: Image) -> None:
-        if stretch(layer) is not None:
-            self.session.mark_stale(key_of(layer), "Its contrast limits have changed; press Start to embed it anew.")
+        key = key_of(layer)
+        known = self.session.inputs.get(key)
+        if known is not None:
+            other = known.version != image_input(layer, self._revisions[key]).version
+            self.session.mark_stale(key, CONTRAST_CHANGED if other else "")
 
     def _placed(self, layer: Image) -> None:
         self.maps.follow(layer)
         self.prompts.realign()
         self.read_prompts()
 
-    def _active_changed(self, _event: Any) -> None:
-        if self._show_patches:
-            self._draw_patches()
-
     def _sliders_moved(self, _event: Any) -> None:
         for layer in self.checked():
             if leading_shape(layer):
-                plane = shown_plane(layer, self.viewer.layers.units, self.viewer.dims.point)
-                self.session.show_plane(key_of(layer), plane)
+                self.session.show_plane(key_of(layer), self._plane(layer))
+        self._redraw()
 
-    def _zoomed(self, _event: Any) -> None:
-        self._rescale()
+    def _plane(self, layer: Image) -> PlaneIndex:
+        return shown_plane(layer, self.viewer.layers.units, self.viewer.dims.point)
 
     def _draw_patches(self) -> None:
-        """Draw the patches of one image: the active one, else the one last clicked, else the topmost checked."""
-        checked = self.checked()
-        wanted = [key_of(layer) for layer in checked if layer is self.viewer.layers.selection.active]
-        wanted += [prompt.source for prompt in reversed(tuple(self.session.prompts))]
-        image = next((layer for key in wanted for layer in checked if key_of(layer) == key), next(iter(checked), None))
+        image = image_to_draw(self.checked(), self.viewer.layers.selection.active, self.session.prompts)
         size = self._patch_size(self.session.encoder)
         if not self._show_patches or image is None or not size or not all(plane_shape(image)):
             self.overlay.hide()
             return
-        grid, key = PatchGrid(*plane_shape(image), size), key_of(image)
-        queried = [grid.patch_at(prompt.y, prompt.x) for prompt in self.session.prompts if prompt.source == key]
-        self.overlay.show(image, grid, queried)
+        here = self.session.prompts.sources().get((key_of(image), self._plane(image)), [])
+        self.overlay.show(image, PatchGrid(*plane_shape(image), size), here)

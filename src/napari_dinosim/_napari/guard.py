@@ -23,7 +23,7 @@ def guarded(function: Callable[Arguments, object]) -> Callable[Arguments, None]:
         try:
             function(*args, **kwargs)
         except Exception as error:
-            logger.exception("%s failed", function.__qualname__)
+            logger.exception("%s failed", getattr(function, "__qualname__", function))
             show_error(f"DINOSim: {type(error).__name__}: {error}")
 
     return call

@@ -59,6 +59,9 @@ class MapLayers:
         found = self._session.shown_map(key)
         lazy = bool(leading_shape(image)) or _large(image)
         layer = self._layers.get(key)
+        if layer is not None and (layer.ndim, layer.multiscale) != (image.ndim, _large(image)):
+            self.remove(key)  # data of another kind
+            layer = None
         if layer is None:
             if found is None:
                 return

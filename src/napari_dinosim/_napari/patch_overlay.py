@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Shapes
@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari.components import ViewerModel
-    from napari.layers import Image
+    from napari.layers import Image, Layer
     from numpy.typing import NDArray
 
     from napari_dinosim.grid import PatchGrid
+    from napari_dinosim.prompts import PromptSet
 
 LINE_COLOR, QUERY_COLOR = "#ffffffaa", "#ff2d78"
 LINE_PIXELS, QUERY_PIXELS = 1.0, 3.0
@@ -52,6 +53,14 @@ def patch_corners(grid: PatchGrid, row: int, col: int) -> NDArray[np.float64]:
     return np.array([(top, left), (top, right), (bottom, right), (bottom, left)])
 
 
+def image_to_draw(images: Sequence[Image], active: Layer | None, prompts: PromptSet) -> Image | None:
+    """Choose the image whose patches are drawn: the active one, else the one last clicked, else the first."""
+    by_key = {key_of(image): image for image in images}
+    wanted = [] if active is None else [key_of(active)]
+    wanted += [prompt.source for prompt in reversed(tuple(prompts))]
+    return next((by_key[key] for key in wanted if key in by_key), next(iter(images), None))
+
+
 class PatchOverlay:
     """Draws the patches of one image at a time.
 
@@ -65,17 +74,19 @@ class PatchOverlay:
         self._shown: tuple[str, PatchGrid] | None = None
         self.layer: Shapes | None = None
 
-    def show(self, image: Image, grid: PatchGrid, queried: Sequence[tuple[int, int]]) -> None:
-        """Draw a grid over an image, and mark the queried patches, given as (row, col)."""
+    def show(self, image: Image, grid: PatchGrid, queried: Sequence[tuple[float, float]]) -> None:
+        """Draw a grid over an image, and mark the patches under the queried places, given as (y, x)."""
         if self.layer is None or self._shown != (key_of(image), grid):
             self.hide()
-            self.layer = self._make(image, grid)
+            self.layer = self._make(image)
             self._shown = key_of(image), grid  # before the layer list tells anyone of it
             layers = self._viewer.layers
             active = layers.selection.active
             layers.append(self.layer)
             layers.selection.active = active
-        marks = [patch_corners(grid, *patch) for patch in queried]
+        for name, value in self._place(image).items():
+            setattr(self.layer, name, value)
+        marks = [patch_corners(grid, *grid.patch_at(y, x)) for y, x in queried]
         shapes = [grid_path(grid), *marks]
         self.layer.data = []
         self.layer.add(
@@ -103,13 +114,15 @@ class PatchOverlay:
         if not np.allclose(widths, self.layer.edge_width, rtol=0.2):
             self.layer.edge_width = widths
 
-    def _make(self, image: Image, grid: PatchGrid) -> Shapes:
+    def _make(self, image: Image) -> Shapes:
+        metadata = mark(PATCHES, source=key_of(image))
+        return Shapes(ndim=2, name=f"patches · {image.name}", metadata=metadata, **self._place(image))
+
+    def _place(self, image: Image) -> dict[str, Any]:
+        """Where an image's planes lie in the world as drawn, as keywords for a layer of two axes."""
         units = self._viewer.layers.units
-        return Shapes(
-            ndim=2,
-            name=f"patches · {image.name}",
-            affine=world_matrix(image, units)[-3:, -3:],
-            units=image.units[-2:] if units is None else units[-2:],
-            axis_labels=image.axis_labels[-2:],
-            metadata=mark(PATCHES, source=key_of(image)),
-        )
+        return {
+            "affine": world_matrix(image, units)[-3:, -3:],
+            "units": image.units[-2:] if units is None else units[-2:],
+            "axis_labels": image.axis_labels[-2:],
+        }

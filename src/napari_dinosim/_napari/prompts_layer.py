@@ -155,8 +155,8 @@ class PromptsLayer:
         for key in [owner] if owner in keys else [key for key in keys if key in visible]:
             image = keys[key]
             place = to_data(image, world, units, shown)
-            if known is not None and len(world) < image.ndim:  # such a point keeps to the plane it was placed on
-                place[:-2] = known[1]
+            if known is not None and len(world) < image.ndim and (key, len(known[1])) == (owner, image.ndim - 2):
+                place[:-2] = known[1]  # such a point keeps to the plane it was placed on
             index = plane_of(image, place)
             if index is not None and contains(image, place):
                 return Prompt(key, float(place[-2]), float(place[-1]), index)

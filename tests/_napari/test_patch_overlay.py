@@ -1,0 +1,141 @@
+"""The patch grid that is drawn: where its lines lie, what is marked, how wide, and how much of it there is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_dinosim._napari.patch_overlay import LINE_PIXELS, QUERY_PIXELS, grid_path, patch_corners
+from napari_dinosim.grid import PatchGrid
+from pictures import colours, greys
+
+SHAPE = (100, 150)
+
+
+def segments(path: np.ndarray) -> tuple[set[float], set[float]]:
+    """Positions of the horizontal and of the vertical lines of a path that run from rim to rim."""
+    steps = np.diff(path, axis=0)
+    lengths = np.ptp(path, axis=0)
+    across = {float(path[i, 0]) for i in range(len(steps)) if abs(steps[i, 1]) == lengths[1]}
+    down = {float(path[i, 1]) for i in range(len(steps)) if abs(steps[i, 0]) == lengths[0]}
+    return across, down
+
+
+@pytest.mark.parametrize("grid", [PatchGrid(100, 150, 16), PatchGrid(75, 61, 14), PatchGrid(64, 32, 16)], ids=str)
+def test_path_runs_along_every_edge_and_through_no_patch(grid):
+    path = grid_path(grid)
+    bounds = [grid.patch_bounds(row, col) for row in range(grid.rows) for col in range(grid.cols)]
+    across, down = segments(path)
+    assert across == {edge for top, _, bottom, _ in bounds for edge in (top, bottom)}
+    assert down == {edge for _, left, _, right in bounds for edge in (left, right)}
+    steps = np.diff(path, axis=0)
+    assert (np.count_nonzero(steps, axis=1) <= 1).all()
+
+
+def test_lines_and_mark_lie_on_the_patches_in_the_world(bench):
+    layer = bench.add(colours(*SHAPE), name="a", scale=(0.5, 2), rotate=30, translate=(7, -3))
+    bench.start()
+    bench.show_patches(True)
+    bench.point(layer, (37, 120))
+    (patches,) = bench.ours("patch grid")
+    path, marked = patches.data
+    grid = PatchGrid(*SHAPE, 16)
+    for drawn, meant in ((path, grid_path(grid)), (marked, patch_corners(grid, 2, 7))):
+        world = np.array([patches.data_to_world(point) for point in drawn])
+        np.testing.assert_allclose(world, [layer.data_to_world(point) for point in meant], atol=1e-4)
+
+
+@pytest.mark.parametrize("units", [("um", "nm"), ("mm", "um")], ids="-".join)
+def test_lines_lie_right_among_units(bench, units):
+    size = {"mm": 1e-3, "um": 1, "nm": 1000}
+    a, b = (
+        bench.add(colours(*SHAPE), name=name, scale=(0.5 * size[unit], 0.8 * size[unit]), units=(unit, unit))
+        for name, unit in zip("ab", units, strict=True)
+    )
+    bench.start()
+    bench.show_patches(True)
+    for layer in (a, b):
+        bench.viewer.layers.selection.active = layer
+        bench.wait()
+        (patches,) = bench.ours("patch grid")
+        assert patches.metadata["napari_dinosim"]["source"] == str(layer.unique_id)
+        assert bench.viewer.layers.units is not None
+        scale = float((1 * patches.units[0]).to(layer.units[0]).magnitude)
+        end = np.array(patches.data_to_world(patches.data[0].max(axis=0))) * scale
+        np.testing.assert_allclose(end, layer.data_to_world((99.5, 149.5)), rtol=1e-5)
+
+
+def test_grid_follows_the_image(bench):
+    layer = bench.add(colours(*SHAPE), name="a")
+    bench.start()
+    bench.show_patches(True)
+    (patches,) = bench.ours("patch grid")
+    layer.translate = (5, 40)
+    bench.wait()
+    (patches,) = bench.ours("patch grid")
+    np.testing.assert_allclose(patches.data_to_world((0, 0)), (5, 40), atol=1e-4)
+    layer.data = colours(75, 61)
+    bench.wait()
+    (patches,) = bench.ours("patch grid")
+    np.testing.assert_allclose(patches.data[0].max(axis=0), (74.5, 60.5))
+
+
+def test_every_queried_patch_of_the_plane_is_marked(bench):
+    stack = np.stack([greys(*SHAPE, seed) for seed in range(3)])
+    layer = bench.add(stack, name="a")
+    bench.viewer.dims.set_point(0, 1)
+    bench.start()
+    bench.show_patches(True)
+    bench.point(layer, (1, 37, 120))
+    bench.point(layer, (1, 5, 5))
+    assert bench.ours("patch grid")[0].nshapes == 3
+    bench.viewer.dims.set_point(0, 2)
+    bench.wait()
+    assert bench.ours("patch grid")[0].nshapes == 1
+    bench.viewer.dims.set_point(0, 1)
+    bench.wait()
+    assert bench.ours("patch grid")[0].nshapes == 3
+
+
+def test_lines_are_as_wide_at_every_zoom(bench):
+    bench.add(colours(*SHAPE), name="a", scale=(0.25, 0.25))
+    bench.start()
+    bench.show_patches(True)
+    bench.point(bench.viewer.layers["a"], (37, 120))
+    (patches,) = bench.ours("patch grid")
+    for zoom in (0.1, 1, 40, 900):
+        bench.viewer.scene.camera.zoom = zoom
+        bench.wait()
+        on_screen = np.array(patches.edge_width) * 0.25 * zoom
+        np.testing.assert_allclose(on_screen, [LINE_PIXELS, QUERY_PIXELS], rtol=0.3)
+
+
+def test_toggling_off_removes_it_and_keeps_the_active_layer(bench):
+    bench.add(colours(*SHAPE), name="a")
+    bench.start()
+    for _ in range(2):
+        bench.show_patches(True)
+        assert len(bench.ours("patch grid")) == 1
+        assert bench.viewer.layers.selection.active is bench.prompts
+        bench.show_patches(False)
+        assert bench.ours("patch grid") == []
+
+
+def test_grid_of_the_active_image_and_of_no_map(bench):
+    a, b = bench.add(colours(*SHAPE), name="a"), bench.add(colours(75, 61), name="b", translate=(0, 200))
+    bench.start()
+    bench.show_patches(True)
+    bench.point(a, (37, 120))
+    for active, source in ((a, a), (b, b), (bench.map_of(a), a)):
+        bench.viewer.layers.selection.active = active
+        bench.wait()
+        assert bench.ours("patch grid")[0].metadata["napari_dinosim"]["source"] == str(source.unique_id)
+
+
+def test_a_large_image_takes_one_path(bench):
+    layer = bench.add(np.zeros((4096, 4096), np.uint8), name="a")
+    bench.show_patches(True)
+    (patches,) = bench.ours("patch grid")
+    assert patches.nshapes == 1
+    assert len(patches.data[0]) == 4 * (4096 // 16 + 1)
+    assert layer.visible
