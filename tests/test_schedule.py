@@ -1,0 +1,319 @@
+"""What is embedded next, step by step, with an engine that does only what the test tells it to."""
+
+import numpy as np
+import pytest
+import torch
+
+from napari_dinosim.cache import CacheKey, EmbeddingCache
+from napari_dinosim.embeddings import PatchEmbeddings
+from napari_dinosim.engine import Job, Progress
+from napari_dinosim.errors import Cancelled, DinosimError, EncodingError, ImageError, WeightsNotFoundError
+from napari_dinosim.grid import PatchGrid
+from napari_dinosim.image import image_plane
+from napari_dinosim.loading import EncoderChoice, EncoderSlot
+from napari_dinosim.schedule import EmbeddingSchedule
+from napari_dinosim.states import ImageInput, InputState, Overall, Stage
+from planted import MeanColourEncoder
+
+CHOICE = EncoderChoice("planted")
+
+
+class PuppetEngine:
+    """Keeps what is submitted; the test plays the worker."""
+
+    def __init__(self) -> None:
+        self.submitted: list[tuple] = []
+
+    def submit(self, work, *, on_done, on_error, on_progress):
+        job = Job()
+        self.submitted.append((job, work, on_done, on_error, on_progress))
+        return job
+
+    @property
+    def job(self) -> Job:
+        return self.submitted[-1][0]
+
+    def work(self):
+        job, work, *_ = self.submitted[-1]
+        return work(job)
+
+    def done(self) -> None:
+        embeddings = PatchEmbeddings(torch.zeros(1, 1, 3), PatchGrid(1, 1, 1), "e@1")
+        self.submitted[-1][2]((embeddings, embeddings))
+
+    def fail(self, error: DinosimError) -> None:
+        self.submitted[-1][3](error)
+
+    def advance(self, done: int, total: int, seconds: float) -> None:
+        self.submitted[-1][4](Progress(done, total, seconds))
+
+
+def image(name: str, height: int = 10, width: int = 10) -> ImageInput:
+    return ImageInput(name, (height, width), lambda plane: image_plane(np.ones((height, width, 3)) * 0.5))
+
+
+def key(name: str, plane: tuple[int, ...] = ()) -> CacheKey:
+    return CacheKey(name, plane, 0, CHOICE)
+
+
+class Bench:
+    """A schedule over a puppet engine, and all that it told."""
+
+    def __init__(self, *names: str, sizes: tuple[int, ...] = ()) -> None:
+        self.engine, self.cache, self.encoder = PuppetEngine(), EmbeddingCache(), MeanColourEncoder()
+        heights = sizes or (10,) * len(names)
+        self.wanted = {key(name): image(name, height) for name, height in zip(names, heights, strict=True)}
+        slot = EncoderSlot(lambda choice: self.encoder)
+        self.schedule = EmbeddingSchedule(self.engine, slot, self.cache, lambda: dict(self.wanted))
+        self.embedded, self.changed, self.progress, self.failed = [], [], [], []
+        self.schedule.embedded.connect(lambda key, _: self.embedded.append(key.source))
+        self.schedule.changed.connect(self.changed.append)
+        self.schedule.progress_changed.connect(self.progress.append)
+        self.schedule.failed.connect(self.failed.append)
+
+    @property
+    def running(self) -> str | None:
+        return None if self.schedule.running is None else self.schedule.running.source
+
+    def stage(self, name: str) -> Stage:
+        return self.schedule.state(key(name)).stage
+
+
+def test_nothing_runs_before_the_start():
+    bench = Bench("a", "b")
+    bench.schedule.pump()
+    assert bench.engine.submitted == []
+    assert not bench.schedule.started
+    assert (bench.stage("a"), bench.stage("b")) == (Stage.ABSENT, Stage.ABSENT)
+
+
+def test_the_most_wanted_goes_first_and_one_at_a_time():
+    bench = Bench("b", "a", "c")
+    bench.schedule.start()
+    order = []
+    while bench.running is not None:
+        order.append(bench.running)
+        assert bench.stage(bench.running) == Stage.RUNNING
+        bench.engine.done()
+    assert order == bench.embedded == ["b", "a", "c"]
+    assert len(bench.engine.submitted) == 3
+    assert bench.schedule.started
+    assert all(one in bench.cache for one in bench.wanted)
+
+
+def test_what_waits_says_so():
+    bench = Bench("a", "b")
+    bench.schedule.start()
+    assert (bench.stage("a"), bench.stage("b")) == (Stage.RUNNING, Stage.WAITING)
+
+
+def test_nothing_is_embedded_twice():
+    bench = Bench("a", "b")
+    bench.schedule.start()
+    bench.schedule.start()
+    bench.schedule.pump()
+    assert len(bench.engine.submitted) == 1
+    bench.engine.done()
+    bench.engine.done()
+    bench.schedule.start()
+    bench.schedule.pump()
+    assert len(bench.engine.submitted) == 2
+
+
+def test_what_becomes_wanted_later_is_embedded_then():
+    bench = Bench("a")
+    bench.schedule.start()
+    bench.engine.done()
+    assert bench.running is None
+    bench.wanted[key("b")] = image("b")
+    bench.schedule.pump()
+    assert bench.running == "b"
+
+
+def test_a_change_of_order_counts_for_the_next_and_leaves_what_runs():
+    bench = Bench("a", "b", "c")
+    bench.schedule.start()
+    bench.wanted = {one: bench.wanted[one] for one in (key("c"), key("b"), key("a"))}
+    bench.schedule.pump()
+    assert bench.running == "a"
+    assert not bench.engine.job.cancelled
+    bench.engine.done()
+    assert bench.running == "c"
+
+
+def test_a_job_that_nobody_wants_any_more_is_dropped():
+    bench = Bench("a", "b")
+    bench.schedule.start()
+    dropped = bench.engine.job
+    del bench.wanted[key("a")]
+    bench.schedule.pump()
+    assert dropped.cancelled
+    assert bench.running == "b"
+    assert not bench.engine.job.cancelled
+
+
+# --- the work itself
+
+
+def test_the_work_loads_reads_and_embeds():
+    bench = Bench("a")
+    bench.schedule.start()
+    found, same = bench.engine.work()
+    assert same is found
+    assert found.encoder == "mean-colour@1"
+    assert found.grid == PatchGrid(10, 10, 16)
+    assert bench.encoder.calls == 1
+
+
+def test_the_plane_of_the_key_is_read():
+    bench, planes = Bench(), []
+
+    def read(plane):
+        planes.append(plane)
+        return image_plane(np.zeros((4, 4)))
+
+    bench.wanted[key("stack", (2, 5))] = ImageInput("stack", (4, 4), read)
+    bench.schedule.start()
+    bench.engine.work()
+    assert planes == [(2, 5)]
+
+
+def test_the_work_looks_at_its_ticket():
+    bench = Bench("a")
+    bench.schedule.start()
+    bench.schedule.cancel()
+    with pytest.raises(Cancelled):
+        bench.engine.work()
+    assert bench.encoder.calls == 0
+
+
+def test_the_clock_starts_when_the_encoder_is_loaded():
+    bench = Bench("a")
+    bench.schedule.start()
+    bench.engine.job._begun -= 100
+    told = []
+    bench.engine.job.report = told.append
+    bench.engine.work()
+    assert told[-1].seconds < 50
+
+
+# --- cancel and failure
+
+
+def test_cancelling_stops_and_keeps_what_is_ready():
+    bench = Bench("a", "b", "c")
+    bench.schedule.start()
+    bench.engine.done()
+    bench.schedule.cancel()
+    assert bench.engine.job.cancelled
+    assert bench.progress[-1] is None
+    assert not bench.schedule.started
+    assert bench.running is None
+    assert key("a") in bench.cache
+    assert (bench.stage("b"), bench.stage("c")) == (Stage.ABSENT, Stage.ABSENT)
+    bench.schedule.pump()
+    assert bench.running is None
+    bench.schedule.start()
+    assert bench.running == "b"
+
+
+@pytest.mark.parametrize("error", [ImageError("no image"), EncodingError("out of memory")])
+def test_an_image_that_fails_is_passed_over(error):
+    bench = Bench("a", "b")
+    bench.schedule.start()
+    bench.engine.fail(error)
+    assert bench.failed == [error]
+    assert bench.schedule.state(key("a")) == InputState(Stage.FAILED, reason=str(error))
+    assert bench.changed.count("a") >= 2
+    assert bench.running == "b"
+    bench.engine.done()
+    assert bench.running is None
+    assert bench.schedule.started
+    bench.schedule.pump()
+    assert len(bench.engine.submitted) == 2
+
+
+def test_starting_again_tries_again_what_failed():
+    bench = Bench("a")
+    bench.schedule.start()
+    bench.engine.fail(ImageError("no image"))
+    bench.schedule.start()
+    assert bench.running == "a"
+    assert bench.stage("a") == Stage.RUNNING
+
+
+def test_an_encoder_that_cannot_be_had_stops_everything():
+    bench = Bench("a", "b")
+    bench.schedule.start()
+    error = WeightsNotFoundError("not on this computer")
+    bench.engine.fail(error)
+    assert bench.failed == [error]
+    assert (bench.running, bench.schedule.started) == (None, False)
+    assert bench.progress[-1] is None
+    assert bench.schedule.state(key("a")) == InputState(Stage.FAILED, reason="not on this computer")
+    assert bench.stage("b") == Stage.ABSENT
+    assert bench.changed[-1] == "a"
+    assert len(bench.engine.submitted) == 1
+    bench.schedule.start()
+    assert bench.running == "a"
+
+
+# --- progress
+
+
+def test_progress_is_told_in_pixels_over_all_images():
+    bench = Bench("small", "large", sizes=(10, 30))
+    bench.schedule.start()
+    assert bench.progress == [Overall(0.0, None, "Preparing small")]
+    bench.engine.advance(1, 4, 2.0)  # 25 of 400 pixels in 2 s: 375 are left
+    assert bench.progress[-1] == Overall(pytest.approx(25 / 400), pytest.approx(30.0), "Embedding small")
+    assert bench.schedule.state(key("small")) == InputState(Stage.RUNNING, 0.25)
+    bench.engine.advance(4, 4, 8.0)
+    assert bench.progress[-1] == Overall(pytest.approx(0.25), pytest.approx(24.0), "Embedding small")
+    bench.engine.done()
+    assert bench.progress[-1] == Overall(pytest.approx(0.25), None, "Preparing large")
+    assert bench.schedule.state(key("large")) == InputState(Stage.RUNNING, 0.0)
+    bench.engine.advance(1, 2, 3.0)
+    assert bench.progress[-1] == Overall(pytest.approx(250 / 400), pytest.approx(3.0), "Embedding large")
+    bench.engine.advance(2, 2, 6.0)
+    assert bench.progress[-1] == Overall(pytest.approx(1.0), pytest.approx(0.0), "Embedding large")
+    bench.engine.done()
+    assert bench.progress[-1] is None
+
+
+def test_each_advance_tells_of_its_input():
+    bench = Bench("a")
+    bench.schedule.start()
+    bench.changed.clear()
+    bench.engine.advance(1, 4, 1.0)
+    assert bench.changed == ["a"]
+
+
+def test_time_is_unknown_while_nothing_is_done():
+    bench = Bench("a")
+    bench.schedule.start()
+    bench.engine.advance(0, 4, 1.0)
+    assert bench.progress[-1] == Overall(0.0, None, "Embedding a")
+
+
+def test_a_second_run_begins_at_zero():
+    bench = Bench("a")
+    bench.schedule.start()
+    bench.engine.done()
+    bench.wanted[key("b")] = image("b")
+    bench.schedule.pump()
+    assert bench.progress[-1] == Overall(0.0, None, "Preparing b")
+
+
+def test_an_image_that_fails_does_not_turn_progress_back():
+    bench = Bench("a", "b", "c")
+    bench.schedule.start()
+    bench.engine.done()
+    bench.engine.fail(ImageError("no image"))
+    assert bench.progress[-1].fraction == pytest.approx(1 / 2)
+
+
+def test_nothing_to_do_is_no_progress():
+    bench = Bench()
+    bench.schedule.start()
+    assert bench.progress == [None]
