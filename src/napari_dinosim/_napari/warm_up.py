@@ -25,6 +25,9 @@ def describe_auto(engine: Engine, told: Callable[[str], None]) -> None:
     """
 
     def work(_job: Job[str]) -> str:
+        from napari_dinosim.encoders._llvm import bind_triton_to_itself
+
+        bind_triton_to_itself()
         import timm  # noqa: F401  (the slowest import of all, six seconds when cold)
 
         import napari_dinosim.encoders.builtin

@@ -138,6 +138,9 @@ def _load(
     layers: int | Sequence[int] | None,
 ) -> Encoder:
     """Load an encoder of timm's from a file or folder."""
+    from napari_dinosim.encoders._llvm import bind_triton_to_itself
+
+    bind_triton_to_itself()  # before timm is imported
     from napari_dinosim.encoders.building import build_model
     from napari_dinosim.encoders.checkpoints import read_checkpoint
     from napari_dinosim.encoders.layouts import infer_encoder, plain_names
