@@ -220,10 +220,11 @@ class SimilaritySession:
             embeddings = self._embeddings(source, plane)
             if embeddings is None:  # not yet: it joins the query when it is embedded
                 continue
-            try:
-                queries.append(embeddings.query(places, self._prompts.combine))
-            except OutsideImageError as error:
-                self.message.emit(f"{self._inputs[source].name}: {error}")
+            for place in places:
+                try:
+                    queries.append(embeddings.query([place], self._prompts.combine))
+                except OutsideImageError as error:
+                    self.message.emit(f"{self._inputs[source].name}: {error}")
         return Query.join(queries) if queries else None
 
     def _tell_states(self) -> None:
