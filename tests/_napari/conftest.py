@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,8 +11,8 @@ from napari.components import ViewerModel
 from napari.layers import Image
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication
 
+from events import spin
 from napari_dinosim._napari import registry
 from napari_dinosim._napari.controller import Controller
 from napari_dinosim._napari.encoder_choices import patch_size
@@ -25,17 +24,6 @@ if TYPE_CHECKING:
 
 PIXEL_ON_SCREEN = 5.0
 """Side of an image's pixel in screen pixels when it is clicked: the mouse hits whole screen pixels only."""
-
-
-def spin(seconds: float = 10.0, until: Callable[[], bool] | None = None) -> bool:
-    """Let Qt work until a condition holds, or for a time."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        QApplication.processEvents()
-        if until is not None and until():
-            return True
-        time.sleep(0.002)
-    return until is None
 
 
 @dataclass(eq=False)
