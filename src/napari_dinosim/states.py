@@ -107,3 +107,11 @@ class Overall:
     fraction: float
     seconds_left: float | None
     text: str
+
+    @property
+    def sentence(self) -> str:
+        """What is done, and how long it will take: ``"Embedding retina · 4 s left"``."""
+        if self.seconds_left is None:
+            return self.text
+        seconds = self.seconds_left
+        return f"{self.text} · " + (f"{seconds:.0f} s left" if seconds < 90 else f"{seconds / 60:.0f} min left")

@@ -139,6 +139,7 @@ class WeightsPanel(Container):  # type: ignore[type-arg]
             return download_weights(spec, accept_licence=True, on_progress=job.report, cancelled=lambda: job.cancelled)
 
         self.progress.value = 0
+        self.told.emit(f"Downloading {spec.title}.", False)
         self._job = self._engine.submit(
             work,
             on_done=lambda _path: self._finish(spec),

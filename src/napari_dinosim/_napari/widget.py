@@ -127,8 +127,8 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
         describe_auto(controller.engine, self._name_auto)
         self.weights.told.connect(self._show_message)
         self.weights.fetched.connect(self._say_fetched)
-        self.weights.builtin.changed.connect(partial(setattr, self.encoder, "value", BUILTIN_NAME))
-        self.weights.file.changed.connect(partial(setattr, self.encoder, "value", FROM_FILE))
+        self.weights.builtin.changed.connect(guarded(lambda _clicked: self._take(BUILTIN_NAME)))
+        self.weights.file.changed.connect(guarded(lambda _clicked: self._take(FROM_FILE)))
         self.weights.look(controller.session.encoder.name)
         self.native.destroyed.connect(partial(_leave, controller, links, self.weights, id(self)))
 
@@ -148,6 +148,9 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
             with self.encoder.changed.blocked():
                 self.encoder.value = choice.name if choice.weights is None else FROM_FILE
 
+    def _take(self, name: str) -> None:
+        self.encoder.value = name
+
     def _choose(self, **changed: Any) -> None:
         self.controller.choose_encoder(replace(self.controller.session.encoder, **changed))
 
@@ -166,8 +169,7 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
         if overall is None:
             return
         self.progress.value = round(overall.fraction * STEPS)
-        left = "" if overall.seconds_left is None else f" · {_duration(overall.seconds_left)} left"
-        self._show_message(f"{overall.text}{left}", False)
+        self._show_message(overall.sentence, False)
 
     def _show_message(self, text: str, is_error: bool) -> None:
         self.message.value = f"⚠ {text}" if is_error else text
@@ -191,8 +193,3 @@ def _leave(
     for signal, slot in links:
         signal.disconnect(slot, missing_ok=True)
     registry.release(controller, user)
-
-
-def _duration(seconds: float) -> str:
-    """Say a time span as people do."""
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
