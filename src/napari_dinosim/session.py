@@ -75,6 +75,7 @@ class SimilaritySession:
         self._query: Query | None = None
         self._stale: dict[str, str] = {}
         self._told_nonfinite: set[tuple[str, Hashable]] = set()
+        self._patch_sizes: dict[EncoderChoice, int] = {}
         self._schedule = EmbeddingSchedule(engine, slot or EncoderSlot(), self._cache, self._wanted)
         self._schedule.embedded.connect(self._embedded)
         self._schedule.changed.connect(self.state_changed.emit)
@@ -97,6 +98,11 @@ class SimilaritySession:
     def prompts(self) -> PromptSet:
         """The prompts."""
         return self._prompts
+
+    @property
+    def patch_size(self) -> int | None:
+        """Patch size of the chosen encoder in pixels, known once it has embedded something."""
+        return self._patch_sizes.get(self._encoder)
 
     @property
     def started(self) -> bool:
@@ -243,6 +249,9 @@ class SimilaritySession:
         self._tell_states()
 
     def _embedded(self, key: CacheKey, embeddings: PatchEmbeddings) -> None:
+        if key.encoder not in self._patch_sizes:
+            self._patch_sizes[key.encoder] = embeddings.grid.patch_size
+            self._tell_states()
         if embeddings.nonfinite and (key.source, key.version) not in self._told_nonfinite:
             self._told_nonfinite.add((key.source, key.version))
             self.message.emit(f"{self._inputs[key.source].name} holds NaN or ±inf; they are treated as black.")

@@ -93,17 +93,19 @@ class Controller:
 
     def rows(self) -> list[ImageRow]:
         """Rows of the list of images, in the order of napari's layer list, the topmost first."""
-        size = self._patch_size(self.session.encoder)
-        return [self._row(layer, size) for layer in self._watch.images()]
+        return [self._row(layer) for layer in self._watch.images()]
 
     def row(self, key: str) -> ImageRow | None:
         """Row of one image."""
         layer = self._watch.find(key)
-        return None if layer is None else self._row(layer, self._patch_size(self.session.encoder))
+        return None if layer is None else self._row(layer)
 
-    def _row(self, layer: Image, size: int | None) -> ImageRow:
+    def _size(self) -> int | None:
+        return self._patch_size(self.session.encoder) or self.session.patch_size
+
+    def _row(self, layer: Image) -> ImageRow:
         key = key_of(layer)
-        return image_row(layer, key not in self._unchecked, size, self.session.state(key))
+        return image_row(layer, key not in self._unchecked, self._size(), self.session.state(key))
 
     def check(self, key: str, checked: bool) -> None:
         """Choose an image, or leave it out."""
@@ -206,7 +208,7 @@ class Controller:
         self.session.state_changed.connect(self.row_changed.emit)
         self.session.progress_changed.connect(self.progress_changed.emit)
         self.session.message.connect(self._tell)
-        self.session.failed.connect(self._tell_failure)
+        self.session.failed.connect(self._tell)
         self.prompts.changed.connect(self.read_prompts)
         self._watch.joined.connect(self._joined)
         self._watch.left.connect(self._left)
@@ -220,11 +222,8 @@ class Controller:
             emitter.connect(callback)
         self._watch.follow()
 
-    def _tell(self, text: str) -> None:
-        self.told.emit(text, False)
-
-    def _tell_failure(self, error: DinosimError) -> None:
-        self.told.emit(str(error), True)
+    def _tell(self, what: str | DinosimError) -> None:
+        self.told.emit(str(what), not isinstance(what, str))
 
     def _joined(self, layer: Image) -> None:
         self._revisions[key_of(layer)] = 0
@@ -291,7 +290,7 @@ class Controller:
 
     def _draw_patches(self) -> None:
         image = image_to_draw(self.checked(), self.viewer.layers.selection.active, self.session.prompts)
-        size = self._patch_size(self.session.encoder)
+        size = self._size()
         if not self._show_patches or image is None or not size or not all(plane_shape(image)):
             self.overlay.hide()
             return
