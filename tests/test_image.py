@@ -169,11 +169,13 @@ def test_two_channels_are_magenta_and_green():
 
 @pytest.mark.parametrize("channels", [2, 3, 5, 7, 32])
 def test_all_channels_together_are_white_and_none_is_black(channels):
-    image = np.zeros((2, channels, channels))
+    image = np.zeros((3, channels, channels))
     image[0] = np.arange(1, channels + 1)
+    image[2] = image[0] / 2
     found = whole(image_plane(image, rgb=False))
     np.testing.assert_allclose(found[0], 1, atol=1e-6)
     assert (found[1] == 0).all()
+    np.testing.assert_allclose(found[2], 0.5, atol=1e-6)
 
 
 @pytest.mark.parametrize("channels", [2, 3, 5])
