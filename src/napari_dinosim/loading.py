@@ -70,6 +70,7 @@ class EncoderSlot:
     def __init__(self, loader: Loader = load_choice) -> None:
         self._loader = loader
         self._lock = threading.Lock()
+        self._keep = True
         self._held: tuple[EncoderChoice, Encoder] | None = None
 
     def get(self, choice: EncoderChoice) -> Encoder:
@@ -77,13 +78,19 @@ class EncoderSlot:
 
         Runs in a worker thread: loading takes seconds.
         """
+        self._keep = True
         with self._lock:
             if self._held is None or self._held[0] != choice.model:
                 self._held = None
                 self._held = (choice.model, self._loader(choice.model))
-            return self._held[1]
+            encoder = self._held[1]
+            if not self._keep:  # cleared while it was loading
+                self._held = None
+            return encoder
 
     def clear(self) -> None:
-        """Let the encoder go."""
-        with self._lock:
+        """Let the encoder go; never waits for one that is being loaded, which is let go when it is there."""
+        self._keep = False
+        if self._lock.acquire(blocking=False):
             self._held = None
+            self._lock.release()

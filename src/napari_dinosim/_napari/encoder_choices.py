@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_dinosim.encoders.catalogue import BUILTIN_NAME, CATALOGUE
-from napari_dinosim.errors import UnknownEncoderError
+from napari_dinosim.encoders.catalogue import BUILTIN, CATALOGUE
 
 if TYPE_CHECKING:
     from napari_dinosim.loading import EncoderChoice
@@ -14,24 +13,20 @@ DEFAULT_ENCODER = "dinov3_vits16"
 FROM_FILE = "file"
 """Value of the choice that asks for a weights file."""
 
+_KNOWN = {spec.name: spec for spec in (BUILTIN, *CATALOGUE)}
+
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 def encoder_titles() -> list[tuple[str, str]]:
     """Pairs of what is shown and its value: the default first, then the built-in one, the others, "From file…"."""
-    titles = {BUILTIN_NAME: "Built-in textures (not DINO)"} | {spec.name: spec.title for spec in CATALOGUE}
-    first = [DEFAULT_ENCODER, BUILTIN_NAME]
+    titles = {name: spec.title for name, spec in _KNOWN.items()}
+    first = [DEFAULT_ENCODER, BUILTIN.name]
     names = first + [name for name in titles if name not in first]
     return [(titles[name], name) for name in names] + [("From file…", FROM_FILE)]
 
 
 def patch_size(choice: EncoderChoice) -> int | None:
     """Patch size of a chosen encoder, where it is known before loading."""
-    from napari_dinosim.encoders.catalogue import catalogue_spec
-
-    if choice.name == BUILTIN_NAME:
-        return 16
-    try:
-        return catalogue_spec(choice.name).patch_size or None
-    except UnknownEncoderError:
-        return None
+    spec = _KNOWN.get(choice.name or "")
+    return spec.patch_size if spec else None

@@ -11,6 +11,7 @@ from superqt.utils import qdebounced
 from napari_dinosim._napari.coordinates import leading_shape, place_like, placement, plane_shape
 from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.lazy_map import LazyMap
+from napari_dinosim._napari.preferences import map_looks
 from napari_dinosim._napari.roles import MAP, key_of, mark
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ SMALLEST_LEVEL = 1024
 THUMBNAIL_MS = 300
 """The thumbnails in the layer list follow when the maps have been quiet for so long."""
 
-COLORMAP, OPACITY = "viridis", 0.6
 LOOKS = ("colormap", "opacity", "blending", "visible", "contrast_limits", "gamma", "interpolation2d")
 """What a person may have set on a map; kept while the map is away."""
 
@@ -125,7 +125,7 @@ class MapLayers:
     def _add(self, image: Image, lazy: bool) -> Image:
         key = key_of(image)
         data = self._data(image, lazy)
-        looks = {"colormap": COLORMAP, "opacity": OPACITY, "contrast_limits": (0, 1), "interpolation2d": "nearest"}
+        looks = map_looks() | {"contrast_limits": (0, 1), "interpolation2d": "nearest"}
         layer = Image(
             data,
             multiscale=isinstance(data, list),

@@ -2,37 +2,61 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from napari_dinosim._napari import preferences
 from napari_dinosim._napari.controller import Controller
-from napari_dinosim._napari.encoder_choices import DEFAULT_ENCODER, patch_size
-from napari_dinosim.loading import EncoderChoice, EncoderSlot
+from napari_dinosim._napari.encoder_choices import patch_size
+from napari_dinosim._napari.guard import guarded
+from napari_dinosim.loading import EncoderSlot
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from napari.components import ViewerModel
 
 _slot = EncoderSlot()
-_controllers: dict[int, tuple[Controller, set[int]]] = {}
+
+
+@dataclass(slots=True)
+class _Held:
+    """A viewer's controller, the widgets that show it, and the end of its watch over the preferences."""
+
+    controller: Controller
+    unwatch: Callable[[], None]
+    users: set[int] = field(default_factory=set)
+
+
+_controllers: dict[int, _Held] = {}
 
 
 def acquire(viewer: ViewerModel, user: object) -> Controller:
     """Return the viewer's controller for a widget that will :func:`release` it."""
     viewer = getattr(viewer, "__wrapped__", viewer)  # napari hands plugins a proxy, whose layers are never identical
     if id(viewer) not in _controllers:
-        _controllers[id(viewer)] = Controller(viewer, EncoderChoice(DEFAULT_ENCODER), _slot, patch_size), set()
-    controller, users = _controllers[id(viewer)]
-    users.add(id(user))
-    return controller
+        _controllers[id(viewer)] = _hold(Controller(viewer, preferences.first_choice(), _slot, patch_size))
+    held = _controllers[id(viewer)]
+    held.users.add(id(user))
+    return held.controller
 
 
 def release(controller: Controller, user: int) -> None:
     """Let a controller go; with its last widget it leaves the viewer, and with the last one the encoder is freed."""
     held = _controllers.get(id(controller.viewer))
-    if held is None or held[0] is not controller:
+    if held is None or held.controller is not controller:
         return
-    held[1].discard(user)
-    if not held[1]:
+    held.users.discard(user)
+    if not held.users:
         del _controllers[id(controller.viewer)]
+        held.unwatch()
         controller.shutdown()
     if not _controllers:
         _slot.clear()
+
+
+def _hold(controller: Controller) -> _Held:
+    def follow(_event: object) -> None:
+        controller.choose_encoder(preferences.with_live(controller.session.encoder))
+
+    return _Held(controller, preferences.watch(guarded(follow)))

@@ -1,0 +1,96 @@
+"""What a person set on the plugin's page of napari's Preferences; napari keeps it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from napari.settings import get_plugin_settings
+from napari.utils.notifications import show_error
+
+from napari_dinosim._napari.encoder_choices import DEFAULT_ENCODER, encoder_titles
+from napari_dinosim.loading import EncoderChoice
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PLUGIN = "napari-dinosim"
+LIVE = ("precision", "blocks", "subtract_mean")
+"""Preferences of an encoder that have no control in the widget: they take effect at once."""
+
+
+def first_choice() -> EncoderChoice:
+    """Return the encoder that the widget opens with; the default where the preferred name is none."""
+    encoding = _settings().encoding
+    known = [name for _, name in encoder_titles()]
+    name = encoding.encoder if encoding.encoder in known else DEFAULT_ENCODER
+    choice = EncoderChoice(name, device=str(encoding.device))
+    try:
+        return with_live(choice)
+    except ValueError as error:
+        show_error(f"DINOSim: {error}")
+        return choice
+
+
+def with_live(choice: EncoderChoice) -> EncoderChoice:
+    """Put what the person set beyond the widget into a choice.
+
+    Raises
+    ------
+    ValueError
+        If the blocks are no numbers.
+    """
+    encoding = _settings().encoding
+    return replace(
+        choice,
+        precision=str(encoding.precision),
+        layers=parse_blocks(encoding.blocks),
+        centre=bool(encoding.subtract_mean),
+    )
+
+
+def map_looks() -> dict[str, Any]:
+    """Colormap and opacity of new maps."""
+    maps = _settings().maps
+    return {"colormap": str(maps.colormap), "opacity": float(maps.opacity)}
+
+
+def parse_blocks(text: str) -> tuple[int, ...] | None:
+    """Read numbers of blocks, separated by commas or spaces; None where there are none.
+
+    Raises
+    ------
+    ValueError
+        If one is no whole number.
+    """
+    parts = text.replace(",", " ").split()
+    try:
+        return tuple(int(part) for part in parts) or None
+    except ValueError:
+        raise ValueError(
+            f"blocks: found {text!r}, expected whole numbers such as '-1' or '8, 9, 10', or nothing for the last. "
+            "Mend them in napari's Preferences."
+        ) from None
+
+
+def watch(callback: Callable[[Any], None]) -> Callable[[], None]:
+    """Call back when one of :data:`LIVE` changes.
+
+    Returns
+    -------
+    callable
+        Ends it.
+    """
+    events = _settings().encoding.events
+    for name in LIVE:
+        getattr(events, name).connect(callback)
+
+    def end() -> None:
+        for name in LIVE:
+            getattr(events, name).disconnect(callback)
+
+    return end
+
+
+def _settings() -> Any:
+    return get_plugin_settings(PLUGIN)

@@ -1,0 +1,91 @@
+"""The plugin's page in napari's Preferences."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from napari.layers import Image
+from napari.settings import get_plugin_settings
+from qtpy.QtWidgets import QApplication
+
+from napari_dinosim._napari.preferences import first_choice, parse_blocks
+
+
+@pytest.fixture(autouse=True)
+def settings(tmp_path, monkeypatch):
+    """Preferences as on a new computer, kept in a folder of the test."""
+    monkeypatch.setattr("napari.settings._PLUGIN_SETTINGS", {})
+    return get_plugin_settings("napari-dinosim", path_dir=tmp_path)
+
+
+def test_defaults():
+    choice = first_choice()
+    assert (choice.name, choice.device, choice.precision) == ("dinov3_vits16", "auto", "auto")
+    assert choice.layers is None
+    assert not choice.centre
+
+
+def test_the_widget_opens_with_what_was_set(settings, make_napari_viewer):
+    settings.encoding.encoder = "builtin"
+    settings.encoding.device = "cpu"
+    settings.encoding.precision = "float32"
+    settings.encoding.blocks = "8, 9 10"
+    viewer = make_napari_viewer()
+    _, widget = viewer.window.add_plugin_dock_widget("napari-dinosim")
+    assert (widget.encoder.value, widget.device.value) == ("builtin", "cpu")
+    assert widget.controller.session.encoder.precision == "float32"
+    assert widget.controller.session.encoder.layers == (8, 9, 10)
+
+
+def test_an_unknown_encoder_gives_way_to_the_default(settings):
+    settings.encoding.encoder = "dinov9"
+    assert first_choice().name == "dinov3_vits16"
+
+
+def test_blocks_that_are_no_numbers_are_told_and_the_widget_opens(settings, monkeypatch):
+    told = []
+    monkeypatch.setattr("napari_dinosim._napari.preferences.show_error", told.append)
+    settings.encoding.blocks = "last"
+    assert first_choice().layers is None
+    assert "found 'last', expected whole numbers" in told[0]
+
+
+def test_subtracting_the_mean_takes_effect_at_once_and_embeds_nothing_again(settings, desk):
+    image = np.full((96, 160, 3), 200, np.uint8)
+    image[:, 80:] = 180, 200, 220
+    layer = Image(image)
+    found = desk(layer)
+    found.start()
+    found.click(layer, (20, 20))
+    calls = found.encoders.calls
+    plain = float(found.session.shown_map(str(layer.unique_id)).scores.min())
+    settings.encoding.subtract_mean = True
+    for _ in range(200):
+        QApplication.processEvents()
+        found_map = found.session.shown_map(str(layer.unique_id))
+        if found_map is not None and float(found_map.scores.min()) < 0:
+            break
+    assert plain > 0.9
+    assert float(found.session.shown_map(str(layer.unique_id)).scores.min()) < -0.9
+    assert found.encoders.calls == calls
+
+
+def test_new_maps_look_as_preferred(settings, desk):
+    settings.maps.colormap = "magma"
+    settings.maps.opacity = 0.4
+    layer = Image(np.random.default_rng(0).integers(0, 255, (96, 160, 3), np.uint8))
+    found = desk(layer)
+    found.start()
+    found.click(layer, (20, 20))
+    assert found.map_of(layer).colormap.name == "magma"
+    assert found.map_of(layer).opacity == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize(("text", "blocks"), [("", None), (" ", None), ("-1", (-1,)), ("8, 9,10", (8, 9, 10))])
+def test_blocks(text, blocks):
+    assert parse_blocks(text) == blocks
+
+
+def test_blocks_refused():
+    with pytest.raises(ValueError, match=r"blocks: found '1\.5', expected whole numbers"):
+        parse_blocks("1.5")
