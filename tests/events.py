@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QApplication
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ def spin(seconds: float = 10.0, until: Callable[[], bool] | None = None) -> bool
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         QApplication.processEvents()
+        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)  # a running event loop would
         if until is not None and until():
             return True
         time.sleep(0.002)

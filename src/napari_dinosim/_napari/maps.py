@@ -12,7 +12,7 @@ from napari_dinosim._napari.coordinates import leading_shape, place_like, placem
 from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.lazy_map import LazyMap
 from napari_dinosim._napari.preferences import map_looks
-from napari_dinosim._napari.roles import MAP, key_of, mark
+from napari_dinosim._napari.roles import MAP, MARK, key_of, mark, role
 
 if TYPE_CHECKING:
     from napari.components import LayerList, ViewerModel
@@ -58,7 +58,7 @@ class MapLayers:
             return
         found = self._session.shown_map(key)
         lazy = bool(leading_shape(image)) or _large(image)
-        layer = self._layers.get(key)
+        layer = self._layers.get(key) or self._adopt(image, lazy)
         if layer is not None and (layer.ndim, layer.multiscale) != (image.ndim, _large(image)):
             self.remove(key)  # data of another kind
             layer = None
@@ -121,6 +121,17 @@ class MapLayers:
             steps.append(steps[-1] * 2)
         levels = [LazyMap(shape, lookup, step) for step in steps]
         return levels if len(levels) > 1 else levels[0]
+
+    def _adopt(self, image: Image, lazy: bool) -> Image | None:
+        """Take over the map of an image that an earlier widget left."""
+        key = key_of(image)
+        left = (layer for layer in self._viewer.layers if role(layer) == MAP and layer.metadata[MARK]["source"] == key)
+        layer = next(left, None)
+        if layer is not None:
+            self._layers[key] = layer
+            if (layer.ndim, layer.multiscale) == (image.ndim, _large(image)):
+                layer.data = self._data(image, lazy)
+        return layer
 
     def _add(self, image: Image, lazy: bool) -> Image:
         key = key_of(image)

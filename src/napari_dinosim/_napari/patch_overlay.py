@@ -8,7 +8,7 @@ import numpy as np
 from napari.layers import Shapes
 
 from napari_dinosim._napari.coordinates import world_matrix
-from napari_dinosim._napari.roles import PATCHES, key_of, mark
+from napari_dinosim._napari.roles import PATCHES, key_of, mark, role
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,9 +99,9 @@ class PatchOverlay:
         self.zoom()
 
     def hide(self) -> None:
-        """Remove the layer, where there is one."""
-        layer, self.layer, self._shown = self.layer, None, None
-        if layer is not None and layer in self._viewer.layers:
+        """Remove the layer, where there is one, or one that an earlier widget left."""
+        self.layer = self._shown = None
+        for layer in [layer for layer in self._viewer.layers if role(layer) == PATCHES]:
             self._viewer.layers.remove(layer)
 
     def zoom(self) -> None:

@@ -20,14 +20,14 @@ from napari_dinosim._napari.coordinates import (
     world_matrix,
 )
 from napari_dinosim._napari.guard import guarded
-from napari_dinosim._napari.roles import PROMPTS, key_of, mark
+from napari_dinosim._napari.roles import PROMPTS, key_of, mark, role
 from napari_dinosim.prompts import Prompt
 
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence
 
     from napari.components import ViewerModel
-    from napari.layers import Image
+    from napari.layers import Image, Layer
     from numpy.typing import NDArray
 
     from napari_dinosim.states import PlaneIndex
@@ -80,10 +80,12 @@ class PromptsLayer:
         self.layer: Points | None = None
 
     def ensure(self, reference: Image) -> Points:
-        """Return the layer, made over an image where there is none, ready for clicks."""
+        """Return the layer, made over an image where the viewer holds none, ready for clicks."""
         if self.layer is None:
-            self.layer = self._make(reference)
-            self._viewer.add_layer(self.layer)
+            self.layer = next((left for left in self._viewer.layers if _holds_prompts(left)), None)
+            if self.layer is None:
+                self.layer = self._make(reference)
+                self._viewer.add_layer(self.layer)
             for name in WATCHED:
                 getattr(self.layer.events, name).connect(self._on_event)
         self._viewer.layers.selection.active = self.layer
@@ -194,6 +196,11 @@ class PromptsLayer:
         if snapshot != self._snapshot:
             self._snapshot = snapshot
             self.changed.emit()
+
+
+def _holds_prompts(layer: Layer) -> bool:
+    """Whether a layer holds prompts: one that an earlier widget left."""
+    return isinstance(layer, Points) and role(layer) == PROMPTS
 
 
 def _points(count: int) -> str:
