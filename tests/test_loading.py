@@ -59,6 +59,14 @@ def test_every_part_of_a_choice_counts(other):
     assert loader.asked == [A, other]
 
 
+def test_what_is_done_after_the_encoder_loads_nothing():
+    loader = Loader()
+    slot = EncoderSlot(loader)
+    assert slot.get(EncoderChoice("a", centre=True, debias=True)) is slot.get(A)
+    assert slot.get(EncoderChoice("a", debias=True)) is slot.get(A)
+    assert loader.asked == [A]
+
+
 def test_the_old_encoder_is_gone_before_the_new_one_is_loaded():
     loader = Loader()
     slot = EncoderSlot(loader)
@@ -111,7 +119,7 @@ def test_a_loader_that_fails_leaves_nothing_and_is_asked_again():
 
 def test_a_choice_is_loaded_by_its_name():
     assert isinstance(load_choice(EncoderChoice("builtin", device="cpu")), BuiltinEncoder)
-    assert EncoderSlot().get(EncoderChoice("builtin", device="cpu")).identity == "builtin@1"
+    assert EncoderSlot().get(EncoderChoice("builtin", device="cpu")).identity == "builtin@2"
     with pytest.raises(UnknownEncoderError, match="dinov3"):
         load_choice(EncoderChoice("dinov3_vits17"))
 

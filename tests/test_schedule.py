@@ -48,7 +48,7 @@ class PuppetEngine:
         self.submitted[-1][4](Progress(done, total, seconds))
 
 
-def image(name: str, height: int = 10, width: int = 10) -> ImageInput:
+def image(name: str, width: int = 10, height: int = 10) -> ImageInput:
     return ImageInput(name, (height, width), lambda plane: image_plane(np.ones((height, width, 3)) * 0.5))
 
 
@@ -59,10 +59,10 @@ def key(name: str, plane: tuple[int, ...] = ()) -> CacheKey:
 class Bench:
     """A schedule over a puppet engine, and all that it told."""
 
-    def __init__(self, *names: str, sizes: tuple[int, ...] = ()) -> None:
+    def __init__(self, *names: str, sizes: tuple[tuple[int, ...], ...] = ()) -> None:
         self.engine, self.cache, self.encoder = PuppetEngine(), EmbeddingCache(), MeanColourEncoder()
-        heights = sizes or (10,) * len(names)
-        self.wanted = {key(name): image(name, height) for name, height in zip(names, heights, strict=True)}
+        sizes = sizes or ((),) * len(names)
+        self.wanted = {key(name): image(name, *size) for name, size in zip(names, sizes, strict=True)}
         slot = EncoderSlot(lambda choice: self.encoder)
         self.schedule = EmbeddingSchedule(self.engine, slot, self.cache, lambda: dict(self.wanted))
         self.embedded, self.changed, self.progress, self.failed = [], [], [], []
@@ -262,7 +262,7 @@ def test_an_encoder_that_cannot_be_had_stops_everything():
 
 
 def test_progress_is_told_in_pixels_over_all_images():
-    bench = Bench("small", "large", sizes=(10, 30))
+    bench = Bench("small", "large", sizes=((5, 20), (30, 10)))
     bench.schedule.start()
     assert bench.progress == [Overall(0.0, None, "Preparing small")]
     bench.engine.advance(1, 4, 2.0)  # 25 of 400 pixels in 2 s: 375 are left

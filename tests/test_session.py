@@ -430,6 +430,7 @@ def test_the_same_version_is_not_embedded_again(ready):
 def test_going_back_to_an_older_version_embeds_it_again(ready):
     ready.add("one", TWO, version=1)
     ready.add("one", ONE, version=0)
+    assert ready.stages()["one"] == Stage.RUNNING  # what is outdated takes no memory
     ready.wait()
     ready.prompt(("one", 99, 20))
     assert_shows(ready, "one", ONE, [(99, 20)])
@@ -734,15 +735,21 @@ def test_nothing_is_kept_at_pixel_resolution(desk):
     assert held < patches * 4 * 10
 
 
-def test_a_centred_encoder_embeds_nothing_again(ready):
-    ready.session.set_encoder(EncoderChoice("a", centre=True))
-    ready.wait()
-    ready.prompt(("one", 99, 20))
-    assert ready.session.shown_map("two") is not None
-    ready.session.set_encoder(A)
-    ready.wait()
-    assert ready.read == []
-    assert_shows(ready, "two", TWO, [(99, 20)], ONE)
+@pytest.mark.parametrize("order", [(A, EncoderChoice("a", centre=True)), (EncoderChoice("a", centre=True), A)])
+def test_what_is_done_after_the_encoder_embeds_nothing_again(desk, order):
+    desk.session.set_encoder(order[0])
+    desk.add("one", ONE)
+    desk.add("two", TWO)
+    desk.start()
+    desk.prompt(("one", 99, 20))
+    before = desk.heat("two")
+    desk.session.set_encoder(order[1])
+    desk.wait()
+    assert len(desk.read) == 2
+    assert len(desk.alive_while_loading) == 1
+    assert np.abs(desk.heat("two") - before).max() > 0.01
+    desk.session.set_encoder(A)
+    assert_shows(desk, "two", TWO, [(99, 20)], ONE)
 
 
 def test_a_session_makes_an_encoder_slot_and_a_cache_of_its_own():
