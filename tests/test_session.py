@@ -595,9 +595,9 @@ def test_another_encoder_is_a_way_on(desk):
     desk.start()
     desk.load_error = None
     desk.session.set_encoder(B)
-    assert desk.stages() == {"one": Stage.ABSENT}
     desk.start()
     assert desk.stages() == {"one": Stage.READY}
+    assert desk.read == [("b", "one", ())]
 
 
 def test_what_is_not_finite_is_told_once(desk):
