@@ -71,8 +71,11 @@ def test_weights_that_are_not_there_are_told_with_three_ways_on(name, empty_cach
     with pytest.raises(WeightsNotFoundError, match="not on this computer, and nothing is downloaded unasked") as caught:
         load_encoder(name)
     message = str(caught.value)
-    assert repr(name) in message
-    assert all(way in message for way in ("weights=", "From file", "'builtin'", "napari_dinosim.download_weights("))
+    assert message == (
+        f"The weights of {name!r} are not on this computer, and nothing is downloaded unasked. Three ways on: give a "
+        "local file (From file…, weights=…), use the built-in encoder ('builtin'), or download them (Download…, "
+        f"napari_dinosim.download_weights({name!r})) and try again."
+    )
     assert [spec.name for spec in empty_cache] == [name]
 
 

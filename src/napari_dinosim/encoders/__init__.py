@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from napari_dinosim.encoders.catalogue import BUILTIN_NAME, CATALOGUE, HUB_PREFIX, TIMM_PREFIX, catalogue_spec
+from napari_dinosim.encoders.catalogue import BUILTIN, BUILTIN_NAME, CATALOGUE, HUB_PREFIX, TIMM_PREFIX, catalogue_spec
 from napari_dinosim.errors import LayerError, WeightsError, WeightsNotFoundError
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def available_encoders() -> tuple[EncoderSpec, ...]:
         Whether the weights of one are on this computer is told by
         :func:`~napari_dinosim.encoders.hub.cached_weights`.
     """
-    return (encoder_spec(BUILTIN_NAME), *CATALOGUE)
+    return (BUILTIN, *CATALOGUE)
 
 
 def encoder_spec(name: str) -> EncoderSpec:
@@ -50,9 +50,7 @@ def encoder_spec(name: str) -> EncoderSpec:
         If there is no such encoder; near matches are told.
     """
     if name == BUILTIN_NAME:
-        from napari_dinosim.encoders.builtin import SPEC
-
-        return SPEC
+        return BUILTIN
     if name.startswith((TIMM_PREFIX, HUB_PREFIX)):
         from napari_dinosim.encoders.generic import generic_spec
 
@@ -177,7 +175,7 @@ def _cached(spec: EncoderSpec | None) -> Path:
     if found is not None:
         return found
     raise WeightsNotFoundError(
-        f"the weights of {spec.name!r} are not on this computer, and nothing is downloaded unasked. Give a local file "
-        "(weights=…, or 'From file…'), use the built-in encoder ('builtin'), or download them: "
-        f"napari_dinosim.download_weights({spec.name!r}), again when connected if that fails."
+        f"The weights of {spec.name!r} are not on this computer, and nothing is downloaded unasked. Three ways on: "
+        "give a local file (From file…, weights=…), use the built-in encoder ('builtin'), or download them (Download…, "
+        f"napari_dinosim.download_weights({spec.name!r})) and try again."
     )

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 PATCH = 16
 """Side of a patch in pixels."""
 
-LEVELS = 4
+LEVELS = 3
 ORIENTATIONS = 8
 WAVELENGTH = 4.0
-"""Of the Gabor filters, in pixels of their pyramid level: 4, 8, 16 and 32 pixels of the window."""
+"""Of the Gabor filters, in pixels of their pyramid level: 4, 8 and 16 pixels of the window."""
 GABOR_SIGMA = 1.7
 GABOR_RADIUS = 4
 ENERGY_FLOOR = 0.01

@@ -22,6 +22,21 @@ TIMM_PREFIX = "timm:"
 HUB_PREFIX = "hf-hub:"
 """In front of OWNER/REPO of a timm model on the Hugging Face hub."""
 
+BUILTIN = EncoderSpec(
+    name=BUILTIN_NAME,
+    title="Built-in textures (not DINO)",
+    patch_size=16,
+    dimension=37,
+    mean=(0.0, 0.0, 0.0),
+    std=(1.0, 1.0, 1.0),
+    source="",  # it is part of this package: no home of its own, nothing to fetch
+    licence="BSD-3-Clause",
+    licence_url="https://opensource.org/license/bsd-3-clause",
+    download_bytes=0,
+    family="builtin",
+)
+"""The encoder that needs no weights."""
+
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 SATELLITE_MEAN, SATELLITE_STD = (0.430, 0.411, 0.296), (0.213, 0.156, 0.143)
 
