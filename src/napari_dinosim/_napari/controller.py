@@ -80,8 +80,8 @@ class Controller:
         self.overlay = PatchOverlay(viewer)
         self._unchecked: set[str] = set()
         self._revisions: dict[str, int] = {}
-        self._combine: Combine = "max"
-        self._show_patches = False
+        self.combined_by: Combine = "max"
+        self.shows_patches = False
         self._watch = ImageWatch(viewer)
         self._rescale = qthrottled(guarded(self.overlay.zoom), timeout=60)
         self._redraw = qthrottled(guarded(self._draw_patches), timeout=20, leading=False)  # never within another event
@@ -124,6 +124,7 @@ class Controller:
         if not images:
             self.told.emit("No image is checked. Open an image, or check one in the list.", True)
             return
+        self.told.emit("Click on what you look for.", False)
         for layer in images:
             self._offer(layer)
         reference = max(reversed(images), key=lambda layer: layer.ndim)  # the lowest of those with the most axes
@@ -145,12 +146,12 @@ class Controller:
 
     def combine(self, combine: Combine) -> None:
         """Choose how the cosines of several points become one score."""
-        self._combine = combine
+        self.combined_by = combine
         self.read_prompts()
 
     def show_patches(self, show: bool) -> None:
         """Draw the patch grid over the active image, or take it away."""
-        self._show_patches = show
+        self.shows_patches = show
         self._redraw()
 
     # ---- the four hops -------------------------------------------------------------------------------------------
@@ -159,7 +160,7 @@ class Controller:
         """Replace the session's prompts by what the points say."""
         images = self.checked()
         reading = self.prompts.read(images, {key_of(layer) for layer in images if self._seen(layer)})
-        self.session.set_prompts(PromptSet(reading.prompts, self._combine))
+        self.session.set_prompts(PromptSet(reading.prompts, self.combined_by))
         if reading.outside:
             self.viewer.status = reading.text
         if reading.text:
@@ -291,7 +292,7 @@ class Controller:
     def _draw_patches(self) -> None:
         image = image_to_draw(self.checked(), self.viewer.layers.selection.active, self.session.prompts)
         size = self._size()
-        if not self._show_patches or image is None or not size or not all(plane_shape(image)):
+        if not self.shows_patches or image is None or not size or not all(plane_shape(image)):
             self.overlay.hide()
             return
         here = self.session.prompts.sources().get((key_of(image), self._plane(image)), [])

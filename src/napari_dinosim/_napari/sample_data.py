@@ -16,10 +16,10 @@ GAP = 20
 
 
 def pair() -> list[LayerData]:
-    """Open two photographs of one thing, side by side."""
+    """Open two photographs of one thing, one above the other."""
     left, right = samples.pair()
-    beside = {"name": "motorcycle right", "rgb": True, "translate": (0, left.shape[1] + GAP)}
-    return [(left, {"name": "motorcycle left", "rgb": True}, "image"), (right, beside, "image")]
+    below = {"name": "motorcycle right", "rgb": True, "translate": (left.shape[0] + GAP, 0)}
+    return [(left, {"name": "motorcycle left", "rgb": True}, "image"), (right, below, "image")]
 
 
 def tissue() -> list[LayerData]:

@@ -15,6 +15,7 @@ from napari_dinosim._napari import registry
 from napari_dinosim._napari.encoder_choices import DEVICES, FROM_FILE, encoder_titles
 from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.image_list import ImageList
+from napari_dinosim._napari.presence import Presence
 from napari_dinosim._napari.warm_up import describe_auto
 from napari_dinosim._napari.weights_panel import WeightsPanel
 from napari_dinosim.encoders.catalogue import BUILTIN_NAME
@@ -61,6 +62,7 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
         self.combine = ComboBox(
             label="Several points",
             choices=COMBINE,
+            value=self.controller.combined_by,
             tooltip="Score of several points: the maximum of their cosines (like any of them), or the mean (like all).",
         )
         self.debias = CheckBox(
@@ -70,6 +72,7 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
         )
         self.patches = CheckBox(
             text="Show patches",
+            value=self.controller.shows_patches,
             tooltip="Draw the patch grid over the active image and mark the queried patches.",
         )
         self.start = PushButton(text="Start", tooltip=START)
@@ -130,7 +133,7 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
         self.weights.builtin.changed.connect(guarded(lambda _clicked: self._take(BUILTIN_NAME)))
         self.weights.file.changed.connect(guarded(lambda _clicked: self._take(FROM_FILE)))
         self.weights.look(controller.session.encoder.name)
-        self.native.destroyed.connect(partial(_leave, controller, links, self.weights, id(self)))
+        self._presence = Presence(self.native, partial(_leave, controller, links, self.weights, id(self)))
 
     # ---- what the person does ------------------------------------------------------------------------------------
 
@@ -166,10 +169,9 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
 
     def _show_progress(self, overall: Overall | None) -> None:
         self.cancel.enabled = self.progress.visible = overall is not None
-        if overall is None:
-            return
-        self.progress.value = round(overall.fraction * STEPS)
-        self._show_message(overall.sentence, False)
+        if overall is not None:
+            self.progress.value = round(overall.fraction * STEPS)
+            self.progress.native.setFormat(overall.sentence)  # in the bar: no message is written over
 
     def _show_message(self, text: str, is_error: bool) -> None:
         self.message.value = f"⚠ {text}" if is_error else text
@@ -182,13 +184,15 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
 
     def _name_auto(self, description: str) -> None:
         self._auto = f"auto ({description})"
-        self.device.reset_choices()
+        with self.device.changed.blocked():
+            value = self.device.value
+            self.device.native.clear()  # magicgui appends a choice whose text has changed
+            self.device.reset_choices()
+            self.device.value = value
 
 
-def _leave(
-    controller: Controller, links: list[tuple[Any, Any]], weights: WeightsPanel, user: int, *_destroyed: object
-) -> None:
-    """Let go of everything, when Qt destroys the widget."""
+def _leave(controller: Controller, links: list[tuple[Any, Any]], weights: WeightsPanel, user: int) -> None:
+    """Let go of everything, when the widget is closed or destroyed."""
     weights.shutdown()
     for signal, slot in links:
         signal.disconnect(slot, missing_ok=True)
