@@ -47,7 +47,8 @@ class MeanColourEncoder:
         size = self.spec.patch_size
         if self.complement:
             batch = torch.cat([batch, 1 - batch], dim=-1)
-        return torch.nn.functional.avg_pool2d(batch.permute(0, 3, 1, 2), size).permute(0, 2, 3, 1)
+        pooled = torch.nn.functional.avg_pool2d(batch.double().permute(0, 3, 1, 2), size)
+        return pooled.permute(0, 2, 3, 1).float()
 
 
 def seed_map(

@@ -18,8 +18,6 @@ from napari_dinosim.schedule import EmbeddingSchedule
 from napari_dinosim.states import ImageInput, InputState, PlaneIndex, SimilarityMap, Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
-
     from napari_dinosim.embeddings import PatchEmbeddings
     from napari_dinosim.engine import Engine
     from napari_dinosim.errors import DinosimError
@@ -74,7 +72,7 @@ class SimilaritySession:
         self._maps: dict[tuple[str, PlaneIndex], SimilarityMap] = {}
         self._query: Query | None = None
         self._stale: dict[str, str] = {}
-        self._told_nonfinite: set[tuple[str, Hashable]] = set()
+        self._told_nonfinite: set[str] = set()
         self._patch_sizes: dict[EncoderChoice, int] = {}
         self._schedule = EmbeddingSchedule(engine, slot or EncoderSlot(), self._cache, self._wanted)
         self._schedule.embedded.connect(self._embedded)
@@ -252,8 +250,8 @@ class SimilaritySession:
         if key.encoder not in self._patch_sizes:
             self._patch_sizes[key.encoder] = embeddings.grid.patch_size
             self._tell_states()
-        if embeddings.nonfinite and (key.source, key.version) not in self._told_nonfinite:
-            self._told_nonfinite.add((key.source, key.version))
+        if embeddings.nonfinite and key.source not in self._told_nonfinite:
+            self._told_nonfinite.add(key.source)
             self.message.emit(f"{self._inputs[key.source].name} holds NaN or ±inf; they are treated as black.")
         if (key.source, key.plane) in self._prompts.sources():
             self._refresh()

@@ -119,6 +119,16 @@ def test_two_widgets_share_one_controller(desk):
     assert found.states()["b"].startswith("ready")
 
 
+def test_second_widget_begins_as_the_first_is_set(desk):
+    found = desk(Image(colours(*SHAPE), name="a"))
+    found.widget.combine.value = "mean"
+    found.widget.patches.value = True
+    second = DinosimWidget(found.viewer)
+    assert (second.encoder.value, second.combine.value, second.patches.value) == ("builtin", "mean", True)
+    second.native.deleteLater()
+    spin(0.05)
+
+
 def test_widget_destroyed_and_made_again_goes_on_with_its_layers(desk, encoders):
     image = colours(*SHAPE)
     layer = Image(image, name="a")
