@@ -86,6 +86,30 @@ def test_clearing_lets_the_encoder_go():
     assert loader.asked == [A, A]
 
 
+def test_clearing_while_one_is_loaded_waits_for_nothing_and_lets_it_go_then():
+    loader, loading, go_on, found = Loader(), threading.Event(), threading.Event(), []
+
+    def slowly(choice):
+        loading.set()
+        assert go_on.wait(10)
+        return loader(choice)
+
+    slot = EncoderSlot(slowly)
+    thread = threading.Thread(target=lambda: found.append(slot.get(A).identity))
+    thread.start()
+    assert loading.wait(10)
+    start = time.monotonic()
+    slot.clear()
+    assert time.monotonic() - start < 1
+    go_on.set()
+    thread.join()
+    assert found == ["a"]
+    assert loader.alive() == 0
+    slot.get(A)
+    assert loader.alive() == 1
+    assert loader.asked == [A, A]
+
+
 def test_all_who_ask_at_once_get_the_same():
     loader, found = Loader(0.05), []
     slot = EncoderSlot(loader)

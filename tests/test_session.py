@@ -370,6 +370,20 @@ def test_a_failed_image_keeps_no_encoder_in_memory(desk):
     assert desk.alive_while_loading == [0, 0]
 
 
+def test_the_patch_size_is_known_when_an_encoder_has_embedded_something(desk):
+    desk.add("one", ONE)
+    assert desk.session.patch_size is None
+    desk.start()
+    assert desk.session.patch_size == 16
+    desk.close_gate()
+    desk.session.set_encoder(B)
+    assert desk.session.patch_size is None
+    desk.open_gate()
+    assert desk.session.patch_size == 14
+    desk.session.set_encoder(A)
+    assert desk.session.patch_size == 16
+
+
 # --- pixels that change, images that come and go
 
 
@@ -613,7 +627,10 @@ def test_what_is_not_finite_is_told_once(desk):
     assert desk.messages == [told]
     desk.add("bad", spoilt, version=1, plane=(0,))
     desk.wait()
-    assert desk.messages == [told, told]
+    assert desk.messages == [told]
+    desk.add("worse", spoilt, plane=(0,))
+    desk.wait()
+    assert desk.messages == [told, told.replace("bad", "worse")]
 
 
 # --- stale

@@ -2,7 +2,7 @@
 
 import pytest
 
-from napari_dinosim.states import InputState, Stage
+from napari_dinosim.states import InputState, Overall, Stage
 
 
 @pytest.mark.parametrize(
@@ -22,3 +22,18 @@ from napari_dinosim.states import InputState, Stage
 )
 def test_a_state_in_words(state, text):
     assert state.text == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "sentence"),
+    [
+        (None, "Embedding retina"),
+        (0.2, "Embedding retina · 0 s left"),
+        (4.4, "Embedding retina · 4 s left"),
+        (89, "Embedding retina · 89 s left"),
+        (90, "Embedding retina · 2 min left"),
+        (3600, "Embedding retina · 60 min left"),
+    ],
+)
+def test_time_left_in_words(seconds, sentence):
+    assert Overall(0.5, seconds, "Embedding retina").sentence == sentence
