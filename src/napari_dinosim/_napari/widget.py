@@ -48,7 +48,6 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
         self._auto = "auto"
         choice = self.controller.session.encoder
         self.encoder = ComboBox(
-            label="Encoder",
             choices=encoder_titles(),
             value=choice.name if choice.weights is None else FROM_FILE,
             tooltip="What turns patches into vectors.",
@@ -79,14 +78,13 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
         self.cancel = PushButton(text="Cancel", tooltip="Stop embedding; what is ready stays (Alt+C).", enabled=False)
         self.progress = ProgressBar(value=0, max=STEPS, visible=False)
         self.message = Label(value="Press Start, then click on what you look for.")
-        choices = Container(widgets=[self.encoder, self.device, self.combine], labels=True)
+        choices = Container(widgets=[self.device, self.combine], labels=True)
         self.weights = WeightsPanel(self.controller.deliver)
+        title = Label(value="Encoder")  # above its box, which needs the whole width
         buttons = Container(widgets=[self.start, self.cancel], layout="horizontal", labels=False)
         choices.margins = buttons.margins = (0, 0, 0, 0)
-        super().__init__(
-            widgets=[choices, self.debias, self.weights, buttons, self.progress, self.patches, self.message],
-            labels=False,
-        )
+        rows = [title, self.encoder, choices, self.debias, self.weights, buttons, self.progress, self.patches]
+        super().__init__(widgets=[*rows, self.message], labels=False)
         self.images = ImageList()
         self._arrange()
         self._connect()
@@ -127,13 +125,13 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
         ]
         for signal, slot in links:
             signal.connect(slot)
-        describe_auto(controller.engine, self._name_auto)
         self.weights.told.connect(self._show_message)
         self.weights.fetched.connect(self._say_fetched)
         self.weights.builtin.changed.connect(guarded(lambda _clicked: self._take(BUILTIN_NAME)))
         self.weights.file.changed.connect(guarded(lambda _clicked: self._take(FROM_FILE)))
         self.weights.look(controller.session.encoder.name)
-        self._presence = Presence(self.native, partial(_leave, controller, links, self.weights, id(self)))
+        ends = self.weights.shutdown, describe_auto(controller.engine, self._name_auto).cancel
+        self._presence = Presence(self.native, partial(_leave, controller, links, ends, id(self)))
 
     # ---- what the person does ------------------------------------------------------------------------------------
 
@@ -191,9 +189,10 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
             self.device.value = value
 
 
-def _leave(controller: Controller, links: list[tuple[Any, Any]], weights: WeightsPanel, user: int) -> None:
+def _leave(controller: Controller, links: list[tuple[Any, Any]], ends: Iterable[Callable[[], None]], user: int) -> None:
     """Let go of everything, when the widget is closed or destroyed."""
-    weights.shutdown()
+    for end in ends:
+        end()
     for signal, slot in links:
         signal.disconnect(slot, missing_ok=True)
     registry.release(controller, user)
