@@ -127,7 +127,8 @@ def contains(layer: Image, data_point: NDArray[np.float64]) -> bool:
     """Whether a data point lies in a pixel of a layer."""
     y, x = data_point[-2:]
     height, width = plane_shape(layer)
-    return plane_of(layer, data_point) is not None and -0.5 <= y < height - 0.5 and -0.5 <= x < width - 0.5
+    inside = -0.5 <= y < height - 0.5 and -0.5 <= x < width - 0.5
+    return bool(inside) and plane_of(layer, data_point) is not None
 
 
 def placement(layer: Layer) -> dict[str, object]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("napari_dinosim")
 
 
-def describe_auto(engine: Engine, told: Callable[[str], None]) -> None:
+def describe_auto(engine: Engine, told: Callable[[str], None]) -> Job[str]:
     """Import torch and timm in the worker thread, then say which device "auto" resolves to.
 
     Parameters
@@ -22,6 +22,11 @@ def describe_auto(engine: Engine, told: Callable[[str], None]) -> None:
     engine : Engine
     told : callable(str)
         Called in Qt's thread, with "cuda" or the like.
+
+    Returns
+    -------
+    Job
+        To be cancelled by who does not wish to be told any more.
     """
 
     def work(_job: Job[str]) -> str:
@@ -39,4 +44,4 @@ def describe_auto(engine: Engine, told: Callable[[str], None]) -> None:
     def failed(error: DinosimError) -> None:
         logger.warning("the device could not be told: %s", error)
 
-    engine.submit(work, on_done=told, on_error=failed)
+    return engine.submit(work, on_done=told, on_error=failed)

@@ -189,7 +189,7 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
             self.device.value = value
 
 
-def _leave(controller: Controller, links: list[tuple[Any, Any]], ends: Iterable[Callable[[], None]], user: int) -> None:
+def _leave(controller: Controller, links: list[tuple[Any, Any]], ends: tuple[Any, ...], user: int) -> None:
     """Let go of everything, when the widget is closed or destroyed."""
     for end in ends:
         end()
