@@ -7,10 +7,21 @@ import logging
 import pytest
 import torch
 
+from napari_dinosim.encoders import _hub_settings
+
 
 @pytest.fixture(autouse=True, scope="session")
 def _two_threads():
     torch.set_num_threads(2)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _settings_of_their_own(tmp_path_factory):
+    """Neither read nor change what the person who runs the tests has chosen."""
+    folder = str(tmp_path_factory.mktemp("config"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_hub_settings, "user_config_dir", lambda *_, **__: folder)
+        yield
 
 
 @pytest.fixture(autouse=True)

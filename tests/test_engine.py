@@ -9,8 +9,8 @@ import weakref
 import numpy as np
 import pytest
 
-from napari_dinosim.engine import Engine, Progress, embed
-from napari_dinosim.errors import Cancelled, EncodingError, ImageError
+from napari_dinosim.engine import Engine, Job, Note, Progress, embed
+from napari_dinosim.errors import Cancelled, EncodingError, ImageError, OutOfMemoryError
 from planted import MeanColourEncoder
 
 SOON = 10.0
@@ -326,3 +326,29 @@ def test_embed_says_where_the_warning_comes_from():
     with pytest.warns(UserWarning, match="holds NaN or ±inf") as caught:
         embed(np.full((4, 4), np.nan), MeanColourEncoder())
     assert caught[0].filename == __file__
+
+
+def test_embed_warns_of_what_was_asked_less_of_the_device():
+    class Short(MeanColourEncoder):
+        def encode(self, batch):
+            if len(batch) > 1:
+                raise OutOfMemoryError("too little")
+            return super().encode(batch)
+
+    with pytest.warns(UserWarning, match="cpu has too little memory for 3 windows at once: going on with 1") as caught:
+        embed(np.ones((1100, 1100), dtype=np.uint8), Short(windows_per_batch=3))
+    assert [warning.filename for warning in caught] == [__file__]
+
+
+def test_a_note_travels_like_progress(engine, told):
+    told.submit(engine, lambda job: job.tell("a sentence"))
+    assert engine.wait(SOON)
+    assert told.progress == [Note("a sentence")]
+
+
+def test_the_clock_can_start_at_what_was_spent_before():
+    job, told = Job(), []
+    job.report = told.append
+    job.begin(100.0)
+    job.advance(3, 4)
+    assert 100 <= told[0].seconds < 150

@@ -22,7 +22,7 @@ FLOORS = (
     ("image", "similarity"),
     ("embeddings", "states"),
     ("encoders", "positional", "samples", "figure"),
-    ("tiling", "analysis"),
+    ("partial", "tiling", "analysis"),
     ("engine", "store", "loading", "cache"),
     ("schedule",),
     ("session",),

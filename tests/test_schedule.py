@@ -1,19 +1,34 @@
 """What is embedded next, step by step, with an engine that does only what the test tells it to."""
 
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 import torch
 
 from napari_dinosim.cache import CacheKey, EmbeddingCache
 from napari_dinosim.embeddings import PatchEmbeddings
-from napari_dinosim.engine import Job, Progress
-from napari_dinosim.errors import Cancelled, DinosimError, EncodingError, ImageError, WeightsNotFoundError
+from napari_dinosim.engine import Job, Note, Progress
+from napari_dinosim.errors import (
+    Cancelled,
+    DinosimError,
+    EncodingError,
+    ImageError,
+    OutOfMemoryError,
+    WeightsNotFoundError,
+)
 from napari_dinosim.grid import PatchGrid
 from napari_dinosim.image import image_plane
 from napari_dinosim.loading import EncoderChoice, EncoderSlot
 from napari_dinosim.schedule import EmbeddingSchedule
 from napari_dinosim.states import ImageInput, InputState, Overall, Stage
 from planted import MeanColourEncoder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 CHOICE = EncoderChoice("planted")
 
@@ -44,6 +59,9 @@ class PuppetEngine:
     def fail(self, error: DinosimError) -> None:
         self.submitted[-1][3](error)
 
+    def tell(self, text: str) -> None:
+        self.submitted[-1][4](Note(text))
+
     def advance(self, done: int, total: int, seconds: float) -> None:
         self.submitted[-1][4](Progress(done, total, seconds))
 
@@ -65,11 +83,12 @@ class Bench:
         self.wanted = {key(name): image(name, *size) for name, size in zip(names, sizes, strict=True)}
         slot = EncoderSlot(lambda choice: self.encoder)
         self.schedule = EmbeddingSchedule(self.engine, slot, self.cache, lambda: dict(self.wanted))
-        self.embedded, self.changed, self.progress, self.failed = [], [], [], []
+        self.embedded, self.changed, self.progress, self.failed, self.told = [], [], [], [], []
         self.schedule.embedded.connect(lambda key, _: self.embedded.append(key.source))
         self.schedule.changed.connect(self.changed.append)
         self.schedule.progress_changed.connect(self.progress.append)
         self.schedule.failed.connect(self.failed.append)
+        self.schedule.told.connect(self.told.append)
 
     @property
     def running(self) -> str | None:
@@ -256,6 +275,202 @@ def test_an_encoder_that_cannot_be_had_stops_everything():
     assert len(bench.engine.submitted) == 1
     bench.schedule.start()
     assert bench.running == "a"
+
+
+# --- going on where it stopped
+
+LARGE = (1100, 1100)
+"""Takes four windows."""
+
+
+class StoppingEncoder(MeanColourEncoder):
+    """Does something before a call, counted from 1, as often as it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.before: dict[int, Callable[[], None]] = {}
+
+    def encode(self, batch):
+        self.before.pop(self.calls + 1, lambda: None)()
+        return super().encode(batch)
+
+
+class LargeBench(Bench):
+    """With images of four windows."""
+
+    def __init__(self, *names: str) -> None:
+        super().__init__()
+        self.encoder = StoppingEncoder()
+        self.wanted = {key(name): self.large(name) for name in names}
+
+    @staticmethod
+    def large(name: str) -> ImageInput:
+        return ImageInput(name, LARGE, lambda plane: image_plane(np.full((*LARGE, 3), 99, dtype=np.uint8)))
+
+    def lose_device_before(self, call: int) -> EncodingError:
+        error = EncodingError("the device is lost")
+
+        def lose() -> None:
+            raise error
+
+        self.encoder.before[call] = lose
+        with pytest.raises(EncodingError, match="the device is lost"):
+            self.engine.work()
+        self.engine.fail(error)
+        return error
+
+    def cancel_before(self, call: int) -> None:
+        """Cancel while that window is encoded, which is done then."""
+        self.encoder.before[call] = self.schedule.cancel
+        with pytest.raises(Cancelled):
+            self.engine.work()
+
+    def finish(self) -> PatchEmbeddings:
+        job, work, on_done, *_ = self.engine.submitted[-1]
+        both = work(job)
+        on_done(both)
+        return both[0]
+
+
+def test_after_a_lost_device_start_goes_on_with_the_next_window():
+    bench = LargeBench("a")
+    bench.schedule.start()
+    bench.lose_device_before(3)
+    assert (bench.encoder.calls, bench.stage("a")) == (2, Stage.FAILED)
+    bench.schedule.start()
+    found = bench.finish()
+    assert bench.encoder.calls == 4
+    assert torch.allclose(found.vectors.norm(dim=-1), torch.ones(()))
+    assert key("a") in bench.cache
+
+
+def test_a_lost_device_takes_nothing_of_what_is_finished():
+    bench = LargeBench("a", "b")
+    bench.schedule.start()
+    first = bench.finish()
+    bench.lose_device_before(6)
+    assert bench.cache.get(key("a")) is first
+    assert (bench.running, bench.stage("b")) == (None, Stage.FAILED)
+    bench.schedule.start()
+    assert bench.running == "b"
+    bench.finish()
+    assert bench.encoder.calls == 8
+
+
+def test_each_image_that_failed_goes_on_from_where_it_was():
+    bench = LargeBench("a", "b")
+    bench.schedule.start()
+    bench.lose_device_before(3)
+    bench.lose_device_before(4)
+    assert bench.encoder.calls == 3
+    bench.schedule.start()
+    bench.finish()
+    bench.finish()
+    assert bench.encoder.calls == 8
+
+
+def test_after_a_cancellation_start_goes_on_with_the_next_window():
+    bench = LargeBench("a")
+    bench.schedule.start()
+    bench.cancel_before(3)
+    bench.schedule.start()
+    told = []
+    bench.engine.job.report = told.append
+    bench.finish()
+    assert bench.encoder.calls == 4
+    assert [(one.done, one.total) for one in told] == [(3, 4), (4, 4)]
+
+
+def test_time_left_counts_what_the_finished_windows_took():
+    bench = LargeBench("a")
+    bench.encoder.delay = 0.1
+    bench.schedule.start()
+    bench.cancel_before(3)
+    bench.schedule.start()
+    told = []
+    bench.engine.job.report = told.append
+    bench.finish()
+    assert told[0].seconds >= 0.3
+    assert told[-1].seconds >= told[0].seconds + 0.1
+
+
+@pytest.mark.parametrize(
+    "change", [{"device": "cpu"}, {"precision": "float32"}, {"debias": True}, {"centre": True, "device": "cuda"}]
+)
+def test_another_device_or_finish_goes_on_too(change):
+    bench = LargeBench("a")
+    bench.schedule.start()
+    bench.lose_device_before(3)
+    other = key("a")._replace(encoder=replace(CHOICE, **change))
+    bench.wanted = {other: bench.wanted[key("a")]}
+    bench.schedule.start()
+    bench.engine.submitted[-1][1](bench.engine.job)
+    assert bench.encoder.calls == 4 + bool(change.get("debias"))  # which looks at a black window
+
+
+@pytest.mark.parametrize(
+    "change", [{"version": 1}, {"plane": (1,)}, {"source": "b"}, {"encoder": EncoderChoice("another")}]
+)
+def test_what_is_done_of_something_else_is_of_no_use(change):
+    bench = LargeBench("a")
+    bench.schedule.start()
+    bench.cancel_before(3)
+    bench.wanted = {key("a")._replace(**change): bench.large("other")}
+    bench.schedule.start()
+    bench.finish()
+    assert bench.encoder.calls == 3 + 4
+
+
+def test_what_nobody_wants_any_more_is_dropped():
+    bench = LargeBench("a")
+    bench.schedule.start()
+    bench.cancel_before(3)
+    wanted, bench.wanted = bench.wanted, {}
+    bench.schedule.pump()
+    assert bench.schedule._underway == {}
+    bench.wanted = wanted
+    bench.schedule.start()
+    bench.finish()
+    assert bench.encoder.calls == 3 + 4
+
+
+def test_what_is_finished_is_not_kept_twice():
+    bench = LargeBench("a")
+    bench.schedule.start()
+    bench.finish()
+    assert bench.schedule._underway == {}
+
+
+# --- notes
+
+
+def test_notes_are_told_once_for_each_start():
+    bench = Bench("a", "b")
+    bench.schedule.start()
+    bench.engine.tell("less memory")
+    bench.engine.tell("less memory")
+    bench.engine.tell("still less")
+    bench.engine.done()
+    bench.engine.tell("less memory")
+    assert bench.told == ["less memory", "still less"]
+    assert bench.schedule.state(key("b")) == InputState(Stage.RUNNING, 0.0)
+    bench.schedule.start()
+    bench.engine.tell("less memory")
+    assert bench.told == ["less memory", "still less", "less memory"]
+
+
+def test_the_work_tells_when_less_is_asked_of_the_device():
+    bench = LargeBench("a")
+    bench.encoder.windows_per_batch = 2
+
+    def refuse() -> None:
+        raise OutOfMemoryError("too little")
+
+    bench.encoder.before[1] = refuse
+    bench.schedule.start()
+    bench.engine.job.report = bench.engine.submitted[-1][4]
+    bench.finish()
+    assert bench.told == ["cpu has too little memory for 2 windows at once: going on with 1 at a time."]
 
 
 # --- progress

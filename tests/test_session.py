@@ -12,13 +12,13 @@ import torch
 from desk import SOON, A, B, Desk, patchwork
 from napari_dinosim.cache import EmbeddingCache
 from napari_dinosim.engine import Engine
-from napari_dinosim.errors import EncodingError, ImageError, WeightsNotFoundError
+from napari_dinosim.errors import EncodingError, ImageError, OutOfMemoryError, WeightsNotFoundError
 from napari_dinosim.image import image_plane
 from napari_dinosim.loading import EncoderChoice, EncoderSlot
 from napari_dinosim.prompts import PromptSet
 from napari_dinosim.session import SimilaritySession
 from napari_dinosim.states import ImageInput, InputState, Stage
-from planted import seed_map
+from planted import MeanColourEncoder, seed_map
 
 ONE, TWO = patchwork(100, 150), patchwork(75, 61, seed=1)
 
@@ -777,3 +777,22 @@ def test_a_session_makes_an_encoder_slot_and_a_cache_of_its_own():
     assert engine.wait(SOON)
     assert session.state("one").stage == Stage.READY
     engine.shutdown()
+
+
+# --- little memory
+
+
+def test_that_less_was_asked_of_a_device_is_told_once():
+    class Short(MeanColourEncoder):
+        def encode(self, batch):
+            if len(batch) > 1:
+                raise OutOfMemoryError("too little")
+            return super().encode(batch)
+
+    desk = Desk(slot=EncoderSlot(lambda choice: Short(windows_per_batch=2)))
+    desk.add("one", patchwork(1100, 1100))
+    desk.add("two", patchwork(1100, 1100, seed=1))
+    desk.start()
+    assert desk.stages() == {"one": Stage.READY, "two": Stage.READY}
+    assert desk.messages == ["cpu has too little memory for 2 windows at once: going on with 1 at a time."]
+    assert desk.failures == []

@@ -1,7 +1,9 @@
 """Large images, window by window: the same answer as in one pass, and no seam."""
 
+import gc
+import weakref
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 import numpy as np
 import pytest
@@ -9,10 +11,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_dinosim import embed, tiling
-from napari_dinosim.errors import Cancelled
+from napari_dinosim import embed, partial, tiling
+from napari_dinosim.errors import Cancelled, EncodingError, OutOfMemoryError
 from napari_dinosim.grid import PatchGrid
 from napari_dinosim.image import image_plane
+from napari_dinosim.partial import PartialPlane
 from napari_dinosim.tiling import HALO, ONE_PASS, encode_plane, plan_windows
 from planted import MeanColourEncoder, planted_spec
 from projected import ProjectionEncoder
@@ -180,7 +183,7 @@ def test_what_is_not_finite_is_told_whichever_window_it_is_in(shape):
 
 @dataclass(eq=False)
 class AcceleratorEncoder(ProjectionEncoder):
-    """Says that it computes on an accelerator, as far as this can be said without one: a tensor without numbers."""
+    """Says that it computes on an accelerator, as far as this can be said without one."""
 
     dimension: int = 384
     device: torch.device = field(default_factory=lambda: torch.device("meta"))
@@ -191,7 +194,7 @@ class AcceleratorEncoder(ProjectionEncoder):
 
     def encode(self, batch: torch.Tensor) -> torch.Tensor:
         count, height, width, _ = batch.shape
-        return torch.empty(count, height // 16, width // 16, self.dimension, device=self.device)
+        return torch.ones(count, height // 16, width // 16, self.dimension)
 
 
 @pytest.mark.parametrize("shape", [(1024, 1024), (1300, 1801)])
@@ -229,3 +232,269 @@ def test_half_precision_on_a_real_accelerator_is_near_float32():
         scores = found.cosine(found.query([(100, 200), (400, 30)]))
         assert scores.device.type == "cpu"
         np.testing.assert_allclose(scores, exact.cosine(exact.query([(100, 200), (400, 30)])), atol=2e-3)
+
+
+# --- too little memory
+
+
+class ShortEncoder(MeanColourEncoder):
+    """Has room for so many patches at once on its device; ``shapes`` are the batches it was given."""
+
+    def __init__(self, room: int, at_once: int = 1, device: str = "meta") -> None:
+        super().__init__(windows_per_batch=at_once, device=torch.device(device))
+        self.room, self.shapes = room, []
+
+    def encode(self, batch: torch.Tensor) -> torch.Tensor:
+        self.shapes.append(tuple(batch.shape[:3]))
+        if batch[..., 0].numel() > self.room * 256:
+            self.refuse()
+        return super().encode(batch)
+
+    def refuse(self) -> None:
+        raise OutOfMemoryError("memory of meta: too little")
+
+
+class MovableEncoder(ShortEncoder):
+    """Has so much room on the CPU, when it is there."""
+
+    def __init__(self, room: int, room_on_cpu: int, **facts) -> None:
+        super().__init__(room, **facts)
+        self.room_on_cpu = room_on_cpu
+
+    def to_cpu(self) -> None:
+        if not self.room_on_cpu:
+            raise OutOfMemoryError("no room for the model")
+        self.device, self.room, self.windows_per_batch = torch.device("cpu"), self.room_on_cpu, 1
+
+
+def counted(shapes: list[tuple[int, ...]]) -> list[tuple[tuple[int, ...], int]]:
+    """Runs of equal shapes, and their lengths."""
+    return [(shape, len(list(run))) for shape, run in groupby(shapes)]
+
+
+def bias_shape(embeddings) -> tuple[int, int]:
+    return embeddings.bias._shape
+
+
+def test_the_batch_is_halved_and_the_same_windows_are_tried_again():
+    image, told = picture(*LARGE), []
+    encoder = ShortEncoder(room=2 * 48 * 48, at_once=5, device="cpu")
+    found = encode_plane(image_plane(image), encoder, told=told.append)
+    assert [shape[0] for shape in encoder.shapes] == [5, 2, 2, 2]
+    assert told == ["cpu has too little memory for 5 windows at once: going on with 2 at a time."]
+    assert torch.equal(found.vectors, embed(image, MeanColourEncoder()).vectors)
+    assert bias_shape(found) == (48, 48)
+
+
+def test_windows_get_smaller_where_one_alone_does_not_fit():
+    image, told = picture(1000, 900), []
+    encoder = ShortEncoder(room=32 * 32, device="cpu")
+    found = encode_plane(image_plane(image), encoder, told=told.append)
+    assert counted(encoder.shapes) == [((1, 1008, 912), 1), ((1, 768, 768), 1), ((1, 512, 512), 9)]
+    assert told == [
+        "cpu has too little memory for windows of 1008 × 912 pixels: beginning the image anew with 768 × 768 pixels.",
+        "cpu has too little memory for windows of 768 × 768 pixels: beginning the image anew with 512 × 512 pixels.",
+    ]
+    np.testing.assert_allclose(found.vectors, embed(image, MeanColourEncoder()).vectors, atol=1e-5)
+    assert bias_shape(found) == (32, 32)
+    assert found.encoder == encoder.identity
+
+
+def test_an_image_smaller_than_a_smaller_window_is_not_tried_again_with_it():
+    encoder = ShortEncoder(room=40 * 30, device="cpu")
+    encode_plane(image_plane(picture(700, 480)), encoder)
+    assert counted(encoder.shapes) == [((1, 704, 480), 1), ((1, 512, 480), 2)]
+
+
+def test_a_large_image_begins_anew_with_smaller_windows_after_batches_of_one():
+    encoder = ShortEncoder(room=48 * 48 - 1, at_once=2, device="cpu")
+    found = encode_plane(image_plane(picture(*LARGE)), encoder)
+    windows = len(plan_windows(PatchGrid(*LARGE, 16), 512))
+    assert counted(encoder.shapes) == [((2, 768, 768), 1), ((1, 768, 768), 1), ((1, 512, 512), windows)]
+    np.testing.assert_allclose(found.vectors, embed(picture(*LARGE), MeanColourEncoder()).vectors, atol=1e-5)
+
+
+def test_at_last_the_cpu_takes_over_with_windows_of_the_usual_size():
+    image, told = picture(*LARGE), []
+    encoder = MovableEncoder(100, 10_000, at_once=2)
+    found = encode_plane(image_plane(image), encoder, told=told.append)
+    windows = len(plan_windows(PatchGrid(*LARGE, 16)))
+    assert counted(encoder.shapes)[2:] == [((1, 512, 512), 1), ((1, 768, 768), windows)]
+    assert told[2:] == [
+        "meta has too little memory even for one window of 512 × 512 pixels: beginning the image anew on the CPU, "
+        "slower, until the encoder is loaded again."
+    ]
+    assert (found.vectors.dtype, found.vectors.device.type) == (torch.float32, "cpu")
+    assert torch.equal(found.vectors, embed(image, MeanColourEncoder()).vectors)
+    assert bias_shape(found) == (48, 48)
+
+
+def test_when_nothing_helps_it_is_said_what_was_tried():
+    told, tried = [], [("2 windows", 768, "meta"), ("1 window", 768, "meta"), ("1 window", 512, "meta")]
+    tried += [("1 window", 768, "cpu"), ("1 window", 512, "cpu")]
+    attempts = ", ".join(f"{count} of {side} × {side} pixels on {device}" for count, side, device in tried)
+    expected = (
+        rf"memory of cpu: found too little for 'mean-colour'\. Tried in vain: {attempts}\. Close other programs, or "
+        "choose a smaller encoder"
+    )
+    with pytest.raises(OutOfMemoryError, match=expected):
+        encode_plane(image_plane(picture(*LARGE)), MovableEncoder(100, 100, at_once=2), told=told.append)
+    assert len(told) == 4
+
+
+@pytest.mark.parametrize(
+    ("encoder", "last"),
+    [(ShortEncoder(100), r"512 × 512 pixels on meta\."), (MovableEncoder(100, 0), r"the encoder itself on cpu\.")],
+)
+def test_an_encoder_that_cannot_move_stays_where_it_is(encoder, last):
+    with pytest.raises(OutOfMemoryError, match=rf"memory of meta: .*Tried in vain: .*{last} Close other programs"):
+        encode_plane(image_plane(picture(600, 600)), encoder)
+    assert encoder.device.type == "meta"
+
+
+def test_an_error_caused_by_too_little_memory_is_one_of_too_little_memory():
+    class Plain(ShortEncoder):
+        def refuse(self) -> None:
+            raise EncodingError("the encoder failed") from RuntimeError("CUDA out of memory. Tried to allocate …")
+
+    encoder = Plain(room=48 * 48, at_once=2, device="cpu")
+    encode_plane(image_plane(picture(*LARGE)), encoder)
+    assert [shape[0] for shape in encoder.shapes][:3] == [2, 1, 1]
+
+
+def test_cancelling_takes_effect_between_attempts():
+    encoder = ShortEncoder(room=1, at_once=4)
+    with pytest.raises(Cancelled):
+        encode_plane(image_plane(picture(*LARGE)), encoder, cancelled=lambda: len(encoder.shapes) == 2)
+    assert len(encoder.shapes) == 2
+
+
+def test_embeddings_that_find_no_room_on_the_device_stay_on_the_cpu(monkeypatch):
+    move, told = torch.Tensor.to, []
+
+    def to(tensor, *arguments, **options):
+        if torch.device("meta") in arguments:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return move(tensor, *arguments, **options)
+
+    monkeypatch.setattr(torch.Tensor, "to", to)
+    found = encode_plane(image_plane(picture(40, 50)), ShortEncoder(room=99), told=told.append).vectors
+    assert (found.dtype, found.device.type) == (torch.float32, "cpu")
+    assert told == ["meta has no room for the embeddings: they stay in the computer's memory."]
+
+
+# --- going on
+
+
+class FailingEncoder(MeanColourEncoder):
+    """Fails at these calls, counted from 1."""
+
+    fails_at: tuple[int, ...] = ()
+    error: Exception = EncodingError("the device is lost")
+
+    def encode(self, batch: torch.Tensor) -> torch.Tensor:
+        if self.calls + 1 in self.fails_at:
+            self.calls += 1
+            raise self.error
+        return super().encode(batch)
+
+
+def test_after_an_error_it_goes_on_with_the_window_that_failed():
+    plane, work, told = image_plane(picture(*LARGE)), PartialPlane(), []
+    encoder, windows = FailingEncoder(), len(plan_windows(PatchGrid(*LARGE, 16)))
+    encoder.fails_at = (4, 5)
+    for _ in range(2):
+        with pytest.raises(EncodingError, match="the device is lost"):
+            encode_plane(plane, encoder, partial=work)
+        assert work.done == 3
+    found = encode_plane(plane, encoder, partial=work, on_progress=lambda *both: told.append(both))
+    assert encoder.calls == windows + 2
+    assert told == [(done, windows) for done in range(3, windows + 1)]
+    assert torch.equal(found.vectors, embed(picture(*LARGE), MeanColourEncoder()).vectors)
+
+
+def test_after_a_cancellation_it_goes_on_even_on_another_device():
+    plane, work, first = image_plane(picture(*LARGE)), PartialPlane(), AcceleratorEncoder(dimension=3)
+    with pytest.raises(Cancelled):
+        encode_plane(plane, first, partial=work, cancelled=lambda: work.done == 2)
+    second = MeanColourEncoder(identity=first.identity)
+    found = encode_plane(plane, second, partial=work)
+    assert second.calls == len(work.windows) - 2
+    assert (found.vectors.dtype, found.vectors.device.type) == (torch.float32, "cpu")
+
+
+def test_what_all_is_done_is_not_done_again():
+    plane, work, encoder = image_plane(picture(40, 50)), PartialPlane(), MeanColourEncoder()
+    first = encode_plane(plane, encoder, partial=work)
+    assert torch.equal(encode_plane(plane, encoder, partial=work, cancelled=lambda: True).vectors, first.vectors)
+    assert encoder.calls == 1
+
+
+def test_it_goes_on_with_the_windows_that_fitted():
+    plane, work, encoder = image_plane(picture(*LARGE)), PartialPlane(), ShortEncoder(40 * 40, at_once=2)
+    with pytest.raises(Cancelled):
+        encode_plane(plane, encoder, partial=work, cancelled=lambda: work.done == 3)
+    encoder.shapes.clear()
+    found = encode_plane(plane, encoder, partial=work)
+    assert counted(encoder.shapes) == [((1, 512, 512), len(work.windows) - 3)]
+    assert bias_shape(found) == (32, 32)
+
+
+def test_what_failed_at_its_first_window_begins_with_the_usual_ones_again():
+    plane, work, encoder = image_plane(picture(*LARGE)), PartialPlane(), ShortEncoder(room=1)
+    with pytest.raises(OutOfMemoryError):
+        encode_plane(plane, encoder, partial=work)
+    encoder.room = 10_000
+    encode_plane(plane, encoder, partial=work)
+    assert encoder.shapes[-1] == (1, 768, 768)
+
+
+@pytest.mark.parametrize("change", ["encoder", "shape"])
+def test_what_is_done_of_another_plane_or_by_another_encoder_is_dropped(change):
+    plane, work = image_plane(np.full(LARGE, np.nan, dtype=np.float32), contrast_limits=(0, 1)), PartialPlane()
+    with pytest.raises(Cancelled):
+        encode_plane(plane, MeanColourEncoder(), partial=work, cancelled=lambda: work.done == 2)
+    assert work.nonfinite
+    image = picture(*LARGE if change == "encoder" else (1301, 1801))
+    encoder = MeanColourEncoder(identity="another" if change == "encoder" else "mean-colour@1")
+    found = encode_plane(image_plane(image), encoder, partial=work)
+    assert encoder.calls == len(work.windows)
+    assert torch.equal(found.vectors, embed(image, MeanColourEncoder()).vectors)
+    assert not found.nonfinite
+
+
+def test_no_window_is_blended_twice(monkeypatch):
+    """Also where memory ends in the middle of a batch."""
+    ramp, calls = partial._ramp, []
+
+    def short_once(*arguments):
+        calls.append(arguments)
+        if len(calls) == 4:  # the second axis of the second window
+            raise MemoryError
+        return ramp(*arguments)
+
+    monkeypatch.setattr(partial, "_ramp", short_once)
+    told = []
+    encoder = MeanColourEncoder(windows_per_batch=3)
+    found = encode_plane(image_plane(picture(*LARGE)), encoder, told=told.append)
+    assert len(told) == 1
+    monkeypatch.undo()
+    assert torch.equal(found.vectors, embed(picture(*LARGE), MeanColourEncoder()).vectors)
+
+
+def test_what_is_kept_holds_neither_encoder_nor_image():
+    plane, work, encoder = image_plane(picture(*LARGE)), PartialPlane(), AcceleratorEncoder()
+    with pytest.raises(Cancelled):
+        encode_plane(plane, encoder, partial=work, cancelled=lambda: work.done == 2)
+    held = [weakref.ref(encoder), weakref.ref(plane.data)]
+    del encoder, plane
+    gc.collect()
+    assert [one() for one in held] == [None, None]
+    assert work._sum.device.type == "cpu"
+
+
+def test_finished_windows_leave_the_device(monkeypatch):
+    moved = []
+    monkeypatch.setattr(torch.Tensor, "cpu", lambda tensor: moved.append(tuple(tensor.shape)) or tensor)
+    encode_plane(image_plane(picture(1300, 700)), MeanColourEncoder())
+    assert moved == [(1, 48, 44, 3)] * 2

@@ -76,13 +76,17 @@ def embed(
     Warns
     -----
     UserWarning
-        If the image holds NaN or ±inf; they are treated as black.
+        If the image holds NaN or ±inf, which are treated as black; if less had to be asked of the device because it
+        has too little memory.
     """
     from napari_dinosim.image import image_plane
     from napari_dinosim.tiling import encode_plane
 
     plane = image_plane(image, rgb=rgb, contrast_limits=contrast_limits)
-    embeddings = encode_plane(plane, encoder, on_progress=on_progress, cancelled=cancelled)
+    steps: list[str] = []
+    embeddings = encode_plane(plane, encoder, on_progress=on_progress, cancelled=cancelled, told=steps.append)
+    for step in steps:
+        warnings.warn(step, UserWarning, stacklevel=2)
     if embeddings.nonfinite:
         warnings.warn("The image holds NaN or ±inf; they are treated as black.", UserWarning, stacklevel=2)
     return embeddings
@@ -97,7 +101,7 @@ class Progress:
     done, total : int
         Windows.
     seconds : float
-        Since the job's first window was begun.
+        That these windows took.
     """
 
     done: int
@@ -108,6 +112,19 @@ class Progress:
     def fraction(self) -> float:
         """From 0 to 1."""
         return self.done / self.total if self.total else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something that the person should know of a job that goes on.
+
+    Parameters
+    ----------
+    text : str
+        A sentence.
+    """
+
+    text: str
 
 
 class Job(Generic[Result]):
@@ -127,13 +144,20 @@ class Job(Generic[Result]):
         """Whether :meth:`cancel` was called."""
         return self._cancelled.is_set()
 
-    def begin(self) -> None:
-        """Start the clock of the progress: called when the preparations are over."""
-        self._begun = time.perf_counter()
+    def begin(self, spent: float = 0.0) -> None:
+        """Start the clock of the progress, at the seconds that went into what is done already.
+
+        Called when the preparations are over.
+        """
+        self._begun = time.perf_counter() - spent
 
     def advance(self, done: int, total: int) -> None:
         """Tell how many windows are done."""
         self.report(Progress(done, total, time.perf_counter() - self._begun))
+
+    def tell(self, text: str) -> None:
+        """Tell the person something."""
+        self.report(Note(text))
 
 
 class Engine:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
+from napari_dinosim.engine import Note
 from napari_dinosim.errors import EncodingError, ImageError
 from napari_dinosim.states import ImageInput, InputState, Overall, Stage
 
@@ -14,12 +17,23 @@ if TYPE_CHECKING:
 
     from napari_dinosim.cache import CacheKey, EmbeddingCache
     from napari_dinosim.embeddings import PatchEmbeddings
+    from napari_dinosim.encoders.base import Encoder
     from napari_dinosim.engine import Engine, Job, Progress
     from napari_dinosim.errors import DinosimError
+    from napari_dinosim.image import ImagePlane
     from napari_dinosim.loading import EncoderSlot
+    from napari_dinosim.partial import PartialPlane
 
     Embedded = tuple[PatchEmbeddings, PatchEmbeddings]
     """What the encoder gives, and what was chosen to be made of it."""
+
+
+@dataclass(slots=True, eq=False)
+class _Underway:
+    """What is done of a plane that is not finished, and the seconds it took; the worker fills it, one job at a time."""
+
+    partial: PartialPlane | None = None
+    seconds: float = 0.0
 
 
 class EmbeddingSchedule:
@@ -43,6 +57,8 @@ class EmbeddingSchedule:
     """An input's state may be another: its key."""
     progress_changed = Signal(object)
     """Overall progress, or None when nothing runs."""
+    told = Signal(str)
+    """Something that the person should know, once for each start."""
     failed = Signal(object)
     """A DinosimError."""
 
@@ -56,6 +72,8 @@ class EmbeddingSchedule:
         self._engine, self._slot, self._cache, self._wanted = engine, slot, cache, wanted
         self._job: Job[Embedded] | None = None
         self._failures: dict[CacheKey, DinosimError] = {}
+        self._underway: dict[CacheKey, _Underway] = {}
+        self._told: set[str] = set()
         self._fraction = 0.0
         self._pixels_done = 0
         self.started = False
@@ -65,10 +83,11 @@ class EmbeddingSchedule:
         """Embed from now on; what failed is tried again."""
         self.started = True
         self._failures.clear()
+        self._told.clear()
         self.pump()
 
     def cancel(self) -> None:
-        """Stop; what is embedded stays."""
+        """Stop; what is embedded stays, and so does what is done of the plane in work."""
         self.started = False
         self._drop_job()
         self.progress_changed.emit(None)
@@ -84,6 +103,8 @@ class EmbeddingSchedule:
     def pump(self) -> None:
         """Drop a job that nobody wants any more, and begin the most wanted one where nothing runs."""
         wanted = self._wanted()
+        resumable = {_resumed_as(key) for key in wanted}
+        self._underway = {key: held for key, held in self._underway.items() if key in resumable}
         if self.running is not None and self.running not in wanted:
             self._drop_job()
         if self.running is not None or not self.started:
@@ -101,15 +122,11 @@ class EmbeddingSchedule:
 
     def _begin(self, key: CacheKey, image: ImageInput) -> None:
         known = self._cache.get(_plain(key))  # then only what comes after is left to do
+        held = self._underway.setdefault(_resumed_as(key), _Underway())
 
         def work(job: Job[Embedded]) -> Embedded:
-            from napari_dinosim.tiling import encode_plane
-
             encoder = self._slot.get(key.encoder)
-            job.begin()
-            plain = known or encode_plane(
-                image.read(key.plane), encoder, on_progress=job.advance, cancelled=lambda: job.cancelled
-            )
+            plain = known or _embed(job, image.read(key.plane), encoder, held)
             return plain, key.encoder.finish(plain)
 
         self.running, self._fraction = key, 0.0
@@ -117,7 +134,7 @@ class EmbeddingSchedule:
             work,
             on_done=lambda both: self._done(key, image, *both),
             on_error=lambda error: self._fail(key, error),
-            on_progress=lambda progress: self._advance(key, image, progress),
+            on_progress=lambda report: self._hear(key, image, report),
         )
         self.progress_changed.emit(Overall(self._share(image, 0.0), None, f"Preparing {image.name}"))
         self.changed.emit(key.source)
@@ -131,6 +148,14 @@ class EmbeddingSchedule:
         total = self._pixels_done + self._left()
         return (self._pixels_done + fraction * _pixels(image)) / total if total else 0.0
 
+    def _hear(self, key: CacheKey, image: ImageInput, report: Progress | Note) -> None:
+        """Hear from the job that runs; what was told since the start is not told again."""
+        if not isinstance(report, Note):
+            self._advance(key, image, report)
+        elif report.text not in self._told:
+            self._told.add(report.text)
+            self.told.emit(report.text)
+
     def _advance(self, key: CacheKey, image: ImageInput, progress: Progress) -> None:
         self._fraction = progress.fraction
         done = progress.fraction * _pixels(image)
@@ -140,6 +165,7 @@ class EmbeddingSchedule:
 
     def _done(self, key: CacheKey, image: ImageInput, plain: PatchEmbeddings, embeddings: PatchEmbeddings) -> None:
         self.running = self._job = None
+        self._underway.pop(_resumed_as(key), None)
         self._pixels_done += _pixels(image)
         wanted = self._wanted()
         if embeddings is not plain:  # kept too, so that turning an option off embeds nothing again
@@ -168,6 +194,33 @@ class EmbeddingSchedule:
 def _plain(key: CacheKey) -> CacheKey:
     """Key of what the encoder itself gives, before anything is done to it."""
     return key._replace(encoder=key.encoder.model)
+
+
+def _resumed_as(key: CacheKey) -> CacheKey:
+    """Key under which a plane is gone on with: wherever it is computed, so that another device can finish it."""
+    return key._replace(encoder=replace(key.encoder.model, device="auto", precision="auto"))
+
+
+def _embed(job: Job[Embedded], plane: ImagePlane, encoder: Encoder, held: _Underway) -> PatchEmbeddings:
+    """Embed a plane in the worker, from where it was left."""
+    from napari_dinosim.partial import PartialPlane
+    from napari_dinosim.tiling import encode_plane
+
+    if held.partial is None:
+        held.partial = PartialPlane()
+    job.begin(held.seconds)
+    began = time.perf_counter()
+    try:
+        return encode_plane(
+            plane,
+            encoder,
+            on_progress=job.advance,
+            cancelled=lambda: job.cancelled,
+            told=job.tell,
+            partial=held.partial,
+        )
+    finally:
+        held.seconds += time.perf_counter() - began
 
 
 def _pixels(image: ImageInput) -> int:

@@ -78,6 +78,7 @@ class SimilaritySession:
         self._schedule.embedded.connect(self._embedded)
         self._schedule.changed.connect(self.state_changed.emit)
         self._schedule.progress_changed.connect(self.progress_changed.emit)
+        self._schedule.told.connect(self.message.emit)
         self._schedule.failed.connect(self._failed)
 
     # ---- what is chosen ------------------------------------------------------------------------------------------

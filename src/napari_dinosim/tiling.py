@@ -1,22 +1,28 @@
 """Windows for images larger than one forward pass, and the embedding of one plane.
 
 An image of at most :data:`ONE_PASS` pixels a side is encoded in one pass, exactly as in the seeds. A larger one is cut
-into overlapping windows of about :data:`WINDOW` pixels, the same on every device, so that a result never depends on
+into overlapping windows of about :data:`WINDOW` pixels, the same on every device, so that a result does not depend on
 the machine. Where windows overlap, their unit vectors are blended with weights that fall to zero at each window's rim,
 and scaled back to unit length.
+
+Only where a device has too little memory is less asked of it, one step after the other, each told: fewer windows at
+once, smaller windows, the CPU. And what is done of a plane when the work stops can be gone on with.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import gc
+from contextlib import suppress
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 
 from napari_dinosim.embeddings import PatchEmbeddings
-from napari_dinosim.errors import Cancelled
+from napari_dinosim.encoders.devices import is_out_of_memory
+from napari_dinosim.errors import Cancelled, EncodingError, OutOfMemoryError
 from napari_dinosim.grid import PatchGrid
+from napari_dinosim.partial import HALO, PartialPlane, Window
 from napari_dinosim.positional import PositionalBias
 from napari_dinosim.similarity import unit_vectors
 
@@ -34,36 +40,29 @@ ONE_PASS = 1024
 WINDOW = 768
 """Side of a window in pixels (rounded down to whole patches): between the 512 and 1024 that dense features like."""
 
-HALO = 4
-"""Patches of context on each side of the part of a window that counts in full."""
+SMALLER_WINDOWS = (768, 512)
+"""Sides in pixels of the windows that are tried, one after the other, where larger ones find too little memory."""
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A rectangle of patches: first row and column, and how many of each."""
-
-    row: int
-    col: int
-    rows: int
-    cols: int
-
-
-def plan_windows(grid: PatchGrid) -> list[Window]:
+def plan_windows(grid: PatchGrid, largest: int | None = None) -> list[Window]:
     """Cut a patch grid into windows.
 
     Parameters
     ----------
     grid : PatchGrid
+    largest : int, optional
+        Side of the largest window in pixels; by default :data:`ONE_PASS` for an image that fits into it, and
+        :data:`WINDOW` for others.
 
     Returns
     -------
     list of Window
-        One window over the whole grid where no side is longer than :data:`ONE_PASS` pixels; else windows of equal
-        size that overlap by at least ``2 * HALO`` patches, the last of each row and column flush with the edge.
+        One window over the whole grid where no side is longer than that; else windows of equal size that overlap by
+        at least ``2 * HALO`` patches, the last of each row and column flush with the edge.
     """
-    if max(grid.image_shape) <= ONE_PASS:
+    if max(grid.image_shape) <= (ONE_PASS if largest is None else largest):
         return [Window(0, 0, grid.rows, grid.cols)]
-    side = max(WINDOW // grid.patch_size, 4 * HALO)
+    side = max((WINDOW if largest is None else largest) // grid.patch_size, 4 * HALO)
     rows, cols = min(side, grid.rows), min(side, grid.cols)
     return [Window(row, col, rows, cols) for row in _starts(grid.rows, rows) for col in _starts(grid.cols, cols)]
 
@@ -77,15 +76,12 @@ def _starts(length: int, side: int) -> list[int]:
     return [round(k * (length - side) / (count - 1)) for k in range(count)]
 
 
-def _ramp(start: int, side: int, length: int) -> Tensor:
-    """Blending weights along one axis: 1 inside, falling towards zero over the overlap, but not at the image's edge."""
-    weights = torch.ones(side)
-    fall = (torch.arange(2 * HALO) + 0.5) / (2 * HALO)
-    if start > 0:
-        weights[: 2 * HALO] = fall
-    if start + side < length:
-        weights[-2 * HALO :] = torch.minimum(weights[-2 * HALO :], fall.flip(0))
-    return weights
+@runtime_checkable
+class Movable(Protocol):
+    """An encoder that can leave its device."""
+
+    def to_cpu(self) -> None:
+        """Move to the CPU, for good."""
 
 
 def encode_plane(
@@ -94,6 +90,8 @@ def encode_plane(
     *,
     on_progress: Callable[[int, int], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
+    told: Callable[[str], None] | None = None,
+    partial: PartialPlane | None = None,
 ) -> PatchEmbeddings:
     """Embed one image plane, window by window.
 
@@ -106,6 +104,11 @@ def encode_plane(
         Called after each batch of windows with the windows done and the windows in all.
     cancelled : callable() -> bool, optional
         Asked before each batch.
+    told : callable(str), optional
+        Called with a sentence whenever less is asked of a device because it has too little memory.
+    partial : PartialPlane, optional
+        Where to keep what is done, and to go on from: given again after an error or a cancellation, with the same
+        plane, no finished window is encoded twice.
 
     Returns
     -------
@@ -118,34 +121,39 @@ def encode_plane(
         If ``cancelled()`` became true.
     EncodingError
         If the encoder failed.
+    OutOfMemoryError
+        If there is too little memory for the smallest windows, one at a time, and on the CPU.
     """
     grid = PatchGrid(*plane.shape, encoder.spec.patch_size)
-    windows = plan_windows(grid)
-    storage = torch.float32 if encoder.device.type == "cpu" else torch.float16
-    blend = _Blend(grid, encoder, storage) if len(windows) > 1 else None
-    nonfinite, done, vectors = False, 0, None
-    for batch in _batches(windows, encoder.windows_per_batch):
-        if cancelled is not None and cancelled():
+    work = PartialPlane() if partial is None else partial
+    of = grid, encoder.identity
+    if not work.done or work.of != of:
+        work.of, work.nonfinite = of, False
+        work.begin(plan_windows(grid), encoder.windows_per_batch)
+    tell = told or (lambda _sentence: None)
+    for done in _run(work, grid, plane, encoder, tell):
+        if on_progress is not None and done:
+            on_progress(done, len(work.windows))
+        if cancelled is not None and work.next and cancelled():
             raise Cancelled("Embedding was cancelled; press Start to go on.")
+    bias = PositionalBias(encoder, work.windows[0].rows, work.windows[0].cols)
+    return PatchEmbeddings(_stored(work.vectors(), encoder, tell), grid, encoder.identity, work.nonfinite, bias)
+
+
+def _run(
+    work: PartialPlane, grid: PatchGrid, plane: ImagePlane, encoder: Encoder, tell: Callable[[str], None]
+) -> Iterator[int]:
+    """Encode the windows that are not done yet; yields how many are, at first and after each attempt."""
+    yield work.done
+    tried: list[str] = []
+    while batch := work.next:
+        device, asked = encoder.device, f"{_count(len(batch))} of {_size(batch[0], grid)} on {encoder.device}"
         pixels, found = _read(plane, batch, grid.patch_size)
-        nonfinite |= found
-        units = unit_vectors(encoder.encode(pixels))
-        if blend is None:
-            vectors = units[0].to(storage)
-        else:
-            blend.add(batch, units)
-        done += len(batch)
-        if on_progress is not None:
-            on_progress(done, len(windows))
-    final = blend.result() if blend is not None else vectors
-    assert final is not None  # a grid has at least one window
-    bias = PositionalBias(encoder, windows[0].rows, windows[0].cols)
-    return PatchEmbeddings(final, grid, encoder.identity, nonfinite, bias)
-
-
-def _batches(windows: list[Window], size: int) -> Iterator[list[Window]]:
-    for first in range(0, len(windows), size):
-        yield windows[first : first + size]
+        work.nonfinite |= found
+        if not _fits(work, grid, encoder, pixels):
+            tried.append(asked)
+            tell(_ask_less(work, grid, encoder, device, tried))
+        yield work.done
 
 
 def _read(plane: ImagePlane, batch: list[Window], size: int) -> tuple[Tensor, bool]:
@@ -154,24 +162,64 @@ def _read(plane: ImagePlane, batch: list[Window], size: int) -> tuple[Tensor, bo
     return torch.from_numpy(np.stack([pixels for pixels, _ in parts])), any(found for _, found in parts)
 
 
-class _Blend:
-    """Weighted sum of overlapping windows, brought back to unit length."""
+def _fits(work: PartialPlane, grid: PatchGrid, encoder: Encoder, pixels: Tensor) -> bool:
+    """Encode and blend in the next windows; False where there is too little memory for them."""
+    try:
+        work.add(grid, unit_vectors(encoder.encode(pixels)))
+    except (EncodingError, RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+    else:
+        return True
+    gc.collect()  # frees what the error's frames still held of the batch
+    return False
 
-    def __init__(self, grid: PatchGrid, encoder: Encoder, storage: torch.dtype) -> None:
-        self._grid, self._storage = grid, storage
-        self._sum = torch.zeros(*grid.shape, encoder.spec.dimension, device=encoder.device)
 
-    def add(self, batch: list[Window], units: Tensor) -> None:
-        """Add a batch of windows, unit vectors of shape (B, rows, cols, D)."""
-        for window, vectors in zip(batch, units, strict=True):
-            down = _ramp(window.row, window.rows, self._grid.rows)
-            across = _ramp(window.col, window.cols, self._grid.cols)
-            weights = torch.outer(down, across)[..., None].to(vectors.device)
-            part = self._sum[window.row : window.row + window.rows, window.col : window.col + window.cols]
-            part += weights * vectors
+def _ask_less(work: PartialPlane, grid: PatchGrid, encoder: Encoder, device: torch.device, tried: list[str]) -> str:
+    """Go one step down: half the windows at once, then smaller ones, then the CPU; returns what people are told."""
+    asked, window = len(work.next), work.windows[0]
+    if asked > 1:
+        work.at_once = asked // 2
+        return f"{device} has too little memory for {_count(asked)} at once: going on with {work.at_once} at a time."
+    for side in SMALLER_WINDOWS:
+        smaller = plan_windows(grid, side)
+        if smaller[0].rows * smaller[0].cols < window.rows * window.cols:
+            work.begin(smaller, 1)
+            return (
+                f"{device} has too little memory for windows of {_size(window, grid)}: beginning the image anew "
+                f"with {_size(smaller[0], grid)}."
+            )
+    if device.type != "cpu" and isinstance(encoder, Movable):
+        with suppress(OutOfMemoryError):
+            encoder.to_cpu()
+            work.begin(plan_windows(grid), encoder.windows_per_batch)
+            return (
+                f"{device} has too little memory even for one window of {_size(window, grid)}: beginning the image "
+                "anew on the CPU, slower, until the encoder is loaded again."
+            )
+        tried.append("the encoder itself on cpu")
+    raise OutOfMemoryError(
+        f"memory of {encoder.device}: found too little for {encoder.spec.name!r}. Tried in vain: {', '.join(tried)}. "
+        "Close other programs, or choose a smaller encoder."
+    )
 
-    def result(self) -> Tensor:
-        """Return the unit vectors of the whole grid, scaled row by row to spare a second copy."""
-        for row in self._sum:
-            row.copy_(unit_vectors(row))
-        return self._sum.to(self._storage)
+
+def _count(windows: int) -> str:
+    return f"{windows} window{'' if windows == 1 else 's'}"
+
+
+def _size(window: Window, grid: PatchGrid) -> str:
+    return f"{window.rows * grid.patch_size} × {window.cols * grid.patch_size} pixels"
+
+
+def _stored(vectors: Tensor, encoder: Encoder, tell: Callable[[str], None]) -> Tensor:
+    """Move the vectors to an accelerator in half precision; where they do not fit, they stay on the CPU."""
+    if encoder.device.type == "cpu":
+        return vectors
+    try:
+        return vectors.to(torch.float16).to(encoder.device)
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+    tell(f"{encoder.device} has no room for the embeddings: they stay in the computer's memory.")
+    return vectors

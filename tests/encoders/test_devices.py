@@ -1,19 +1,28 @@
 import pytest
 import torch
 
-from napari_dinosim.encoders.devices import describe_device, native_bfloat16, resolve_device, resolve_precision
-from napari_dinosim.errors import DeviceError
+from napari_dinosim.encoders.devices import (
+    describe_device,
+    is_out_of_memory,
+    native_bfloat16,
+    resolve_device,
+    resolve_precision,
+    shared_devices,
+)
+from napari_dinosim.errors import DeviceError, EncodingError, OutOfMemoryError
 
 
 @pytest.fixture
 def computer(monkeypatch):
     """A computer with so many GPUs of a generation, with or without Apple's."""
 
-    def make(gpus: int = 0, *, mps: bool = False, capability: tuple[int, int] = (8, 0), hip: str | None = None):
+    def make(gpus: int = 0, *, mps=False, capability=(8, 0), hip: str | None = None, names=(), macos=(15, 0)):
         monkeypatch.setattr(torch.cuda, "is_available", lambda: gpus > 0)
         monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
         monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
-        monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "NVIDIA Test")
+        named = dict(enumerate(names))
+        monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: named.get(device.index, "NVIDIA Test"))
+        monkeypatch.setattr(torch.backends.mps, "is_macos_or_newer", lambda *version: macos >= version)
         monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
         monkeypatch.setattr(torch.version, "hip", hip)
 
@@ -21,7 +30,7 @@ def computer(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("gpus", "mps", "expected"), [(2, True, "cuda:0"), (1, False, "cuda:0"), (0, True, "mps"), (0, False, "cpu")]
+    ("gpus", "mps", "expected"), [(2, True, "cuda"), (1, False, "cuda:0"), (0, True, "mps"), (0, False, "cpu")]
 )
 def test_auto_is_cuda_then_mps_then_cpu(computer, gpus, mps, expected):
     computer(gpus, mps=mps)
@@ -29,11 +38,32 @@ def test_auto_is_cuda_then_mps_then_cpu(computer, gpus, mps, expected):
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"), [("cuda", "cuda:0"), ("cuda:1", "cuda:1"), ("mps", "mps"), ("mps:0", "mps"), ("cpu", "cpu")]
+    ("name", "expected"),
+    [("cuda", "cuda"), ("cuda:0", "cuda:0"), ("cuda:1", "cuda:1"), ("mps", "mps"), ("mps:0", "mps"), ("cpu", "cpu")],
 )
 def test_a_device_is_had_by_its_name(computer, name, expected):
     computer(2, mps=True)
     assert resolve_device(name) == torch.device(expected)
+
+
+def test_several_gpus_share_the_work_unless_one_is_named(computer):
+    computer(3)
+    assert shared_devices(resolve_device("auto")) == tuple(torch.device("cuda", index) for index in range(3))
+    assert shared_devices(resolve_device("cuda:1")) == (torch.device("cuda:1"),)
+    assert shared_devices(torch.device("cpu")) == (torch.device("cpu"),)
+
+
+def test_one_gpu_shares_with_nobody(computer):
+    computer(1)
+    assert resolve_device("cuda") == resolve_device("auto") == torch.device("cuda:0")
+    assert shared_devices(torch.device("cuda")) == (torch.device("cuda:0"),)
+
+
+def test_only_gpus_of_the_first_ones_kind_share(computer):
+    computer(3, names=("fast", "slow", "fast"))
+    assert shared_devices(resolve_device("cuda")) == (torch.device("cuda:0"), torch.device("cuda:2"))
+    computer(2, names=("fast", "slow"))
+    assert resolve_device("auto") == torch.device("cuda:0")
 
 
 @pytest.mark.parametrize("name", ["cuda:2", "mps", "gpu", "", "xpu", "cuda:-1", "cpu:3", "meta"])
@@ -64,10 +94,23 @@ def test_bfloat16_is_native_from_ampere_on(computer, capability, expected):
     assert resolve_precision("auto", device) == (torch.bfloat16 if expected else torch.float32)
 
 
-def test_bfloat16_is_native_on_amd_and_not_taken_on_apple(computer):
+def test_bfloat16_is_native_on_amd(computer):
     computer(1, capability=(0, 0), hip="6.2")
     assert native_bfloat16(torch.device("cuda:0"))
-    assert not native_bfloat16(torch.device("mps"))
+
+
+@pytest.mark.parametrize(("macos", "expected"), [((13, 6), torch.float32), ((14, 0), torch.bfloat16)])
+def test_bfloat16_on_apple_needs_a_macos_that_knows_it(computer, macos, expected):
+    computer(mps=True, macos=macos)
+    assert resolve_precision("auto", torch.device("mps")) == expected
+
+
+def test_bfloat16_is_not_forced_on_an_apple_gpu_that_does_not_know_it(computer):
+    computer(mps=True, macos=(13, 6))
+    with pytest.raises(DeviceError, match=r"'bfloat16' for an Apple GPU under a macOS before 14.*Choose 'auto'"):
+        resolve_precision("bfloat16", torch.device("mps"))
+    assert resolve_precision("float32", torch.device("mps")) == torch.float32
+    assert resolve_precision("bfloat16", torch.device("cpu")) == torch.bfloat16
 
 
 @pytest.mark.parametrize("there", ["amx_bf16", "avx512_bf16", None])
@@ -98,3 +141,28 @@ def test_float16_is_refused(precision):
 def test_another_precision_is_refused():
     with pytest.raises(DeviceError, match=r"'int8', expected one of 'auto', 'float32', 'bfloat16'\. Choose 'auto'"):
         resolve_precision("int8", torch.device("cpu"))
+
+
+def caused(error: Exception, cause: BaseException) -> Exception:
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (OutOfMemoryError("ours"), True),
+        (torch.OutOfMemoryError("CUDA out of memory"), True),
+        (MemoryError(), True),
+        (RuntimeError("MPS backend out of memory (MPS allocated: 8 GB)"), True),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried …"), True),
+        (caused(EncodingError("failed"), torch.OutOfMemoryError("CUDA out of memory")), True),
+        (caused(EncodingError("failed"), RuntimeError("CUDA error: device-side assert")), False),
+        (EncodingError("out of memory, says a text of ours"), False),
+        (caused(ValueError("another"), MemoryError()), False),
+        (RuntimeError("CUDA error: device-side assert"), False),
+        (None, False),
+    ],
+)
+def test_too_little_memory_is_known_by_what_raised_it(error, expected):
+    assert is_out_of_memory(error) is expected

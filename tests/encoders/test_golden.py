@@ -75,12 +75,13 @@ def test_interpolating_without_the_offset_would_be_noticed(tmp_path, monkeypatch
 
 def test_another_normalisation_would_be_noticed(tmp_path):
     encoder = load("dinov2_vits14_reg", "timm", tmp_path)
-    encoder._mean = torch.zeros_like(encoder._mean)
+    replica = encoder._replicas[0]
+    replica._mean = torch.zeros_like(replica._mean)
     assert difference(encoder, "dinov2_vits14_reg") > CLOSE
 
 
 def test_at_its_own_size_a_position_embedding_is_taken_as_it_is(tmp_path):
-    model = load("dinov2_vits14", "timm", tmp_path)._model
+    model = load("dinov2_vits14", "timm", tmp_path)._replicas[0].model
     tokens = model._pos_embed(torch.zeros(2, 37, 37, 384))
     expected = model.pos_embed.clone()
     expected[:, :1] += model.cls_token

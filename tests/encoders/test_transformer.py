@@ -1,15 +1,19 @@
 """The encoder over a model of timm's: shapes, layers, precision, and errors by their right name."""
 
 import re
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 import timm
 import torch
 from torch.nn import functional
 
 from golden_weights import seeded
+from napari_dinosim import embed
 from napari_dinosim.encoders import transformer
 from napari_dinosim.encoders.building import build_model
 from napari_dinosim.encoders.catalogue import catalogue_spec
@@ -187,10 +191,161 @@ def test_tokens_that_are_not_finite_are_refused():
 def test_free_memory_of_a_gpu_decides_on_the_batch(model, monkeypatch, free, expected):
     encoder = encoder_of(model)
     monkeypatch.setattr(encoder, "_spec", replace(SPEC, memory_per_1000_patches=50_000_000))
-    monkeypatch.setattr(encoder, "_device", torch.device("cuda:0"))
+    monkeypatch.setattr(encoder._replicas[0], "device", torch.device("cuda:0"))
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free, 80 * 10**9))
     assert encoder.windows_per_batch == expected
     assert transformer.MOST_WINDOWS == 16
+    # Memory that torch has taken but does not use is free too.
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free // 4, 80 * 10**9))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: free)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: free - free * 3 // 4)
+    assert encoder.windows_per_batch == expected
+
+
+def test_auto_is_the_precision_that_was_measured(model, monkeypatch):
+    measured = {("auto", CPU): torch.bfloat16}
+    monkeypatch.setattr(transformer, "choose_precision", lambda *what: measured[what])
+    assert encoder_of(model, precision="auto").precision == "bfloat16"
+    measured["auto", CPU] = torch.float32
+    assert encoder_of(model, precision="auto").precision == "float32"
+
+
+# --- several devices; copies on one stand in for them
+
+
+def copies(model, count: int = 3, **options) -> TimmEncoder:
+    return encoder_of(model, devices=[CPU] * count, **options)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+def test_copies_share_the_windows_and_tokens_come_in_order(model, size):
+    encoder, batch, given = copies(model), windows(size), []
+    for replica in encoder._replicas:
+        whole = replica.encode
+        replica.encode = lambda part, indices, whole=whole: (given.append(len(part)), whole(part, indices))[1]
+    tokens = encoder.encode(batch)
+    assert sorted(given) == sorted(len(part) for part in torch.tensor_split(batch, min(size, 3)))
+    one_by_one = torch.cat([encoder_of(model).encode(window[None]) for window in batch])
+    assert torch.allclose(tokens, one_by_one, atol=1e-6)
+
+
+def test_an_image_is_embedded_the_same_on_one_device_and_on_several(model):
+    image = np.random.default_rng(2).integers(0, 255, (1100, 1500, 3), dtype=np.uint8)
+    image = np.kron(image[::100, ::100], np.ones((100, 100, 1), dtype=np.uint8))
+    one, several = encoder_of(model), copies(model)
+    assert (one.windows_per_batch, several.windows_per_batch) == (1, 3)
+    expected, found = embed(image, one), embed(image, several)
+    assert torch.equal(found.vectors, expected.vectors)
+    assert found.encoder == expected.encoder
+
+
+def test_each_device_has_a_model_of_its_own(model):
+    encoder = copies(model)
+    assert encoder.device == CPU
+    assert encoder.devices == (CPU,) * 3
+    assert len({id(replica.model) for replica in encoder._replicas}) == 3
+    assert encoder._replicas[0].model is model
+
+
+def test_windows_per_batch_go_by_the_fullest_device(model, monkeypatch):
+    encoder = copies(model, 2)
+    monkeypatch.setattr(encoder, "_spec", replace(SPEC, memory_per_1000_patches=50_000_000))
+    for index, replica in enumerate(encoder._replicas):
+        replica.device = torch.device("cuda", index)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: ((10**9, 2 * 10**9)[device.index], 80 * 10**9))
+    assert encoder.windows_per_batch == 2 * 4
+
+
+def test_the_error_of_one_copy_is_the_error_of_all(model):
+    encoder = copies(model)
+    encoder._replicas[1].model = Failing(torch.OutOfMemoryError("CUDA out of memory"))
+    with pytest.raises(OutOfMemoryError, match="memory of cpu: found too little for 'small'"):
+        encoder.encode(windows(3))
+    assert encoder.encode(windows(1)).shape == (1, 3, 5, 32)
+
+
+def test_a_further_device_without_room_is_left_out(model, monkeypatch):
+    full = torch.device("cuda:1")
+
+    class Full(transformer._Replica):
+        def __init__(self, model, spec, device, dtype) -> None:
+            if device == full:
+                raise OutOfMemoryError("memory of cuda:1")
+            super().__init__(model, spec, device, dtype)
+
+    monkeypatch.setattr(transformer, "_Replica", Full)
+    assert encoder_of(model, devices=[CPU, full, CPU]).devices == (CPU, CPU)
+    with pytest.raises(OutOfMemoryError, match="memory of cuda:1"):
+        encoder_of(model, devices=[full, CPU])
+
+
+def test_cuda_without_a_number_is_every_gpu(model, monkeypatch):
+    made = []
+    monkeypatch.setattr(transformer, "shared_devices", lambda device: made.append(device) or (CPU, CPU))
+    encoder = TimmEncoder(model, SPEC, "0123abcd", torch.device("cuda"), "float32")
+    assert (encoder.devices, made) == ((CPU, CPU), [torch.device("cuda")])
+
+
+def test_threads_that_share_an_encoder_wait_for_each_other(model):
+    inside, most = [], []
+
+    class Watched(torch.nn.Module):
+        def forward_intermediates(self, pixels, **options):
+            inside.append(1)
+            most.append(len(inside))
+            time.sleep(0.01)
+            inside.pop()
+            return [pixels.new_ones(len(pixels), 32, 3, 5)]
+
+    encoder = encoder_of(Watched())
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(encoder.encode, [windows()] * 8))
+    assert most == [1] * 8
+
+
+# --- leaving a device
+
+
+def test_it_can_move_to_the_cpu(model, monkeypatch):
+    emptied, precisions = [], []
+    encoder = copies(model)
+    batch, expected = windows(), encoder.encode(windows())
+    for index, replica in enumerate(encoder._replicas):
+        replica.device = torch.device("cuda", index)
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: emptied.append(encoder.devices))
+    monkeypatch.setattr(transformer, "choose_precision", lambda *what: precisions.append(what) or torch.float32)
+    encoder.to_cpu()
+    assert encoder.devices == (CPU,)
+    assert emptied == [(CPU,)]
+    assert precisions == [("float32", CPU)]
+    assert encoder._replicas[0].model is model
+    assert encoder.windows_per_batch == 1
+    assert torch.equal(encoder.encode(batch), expected)
+    there = encoder._replicas[0]
+    encoder.to_cpu()
+    assert encoder._replicas[0] is there
+
+
+def test_its_tokens_are_still_of_the_same_encoder(model, monkeypatch):
+    encoder = encoder_of(model)
+    before = encoder.identity
+    monkeypatch.setattr(encoder._replicas[0], "device", torch.device("mps"))
+    encoder.to_cpu()
+    assert encoder.identity == before
+
+
+def test_a_model_that_cannot_leave_its_device_is_told(model):
+    class Lost(torch.nn.Module):
+        def to(self, device):
+            if self.training:
+                raise RuntimeError("CUDA error: unspecified launch failure")
+            return self
+
+    encoder = encoder_of(Lost())
+    encoder._replicas[0].device = torch.device("cuda:0")
+    encoder._replicas[0].model.train()
+    with pytest.raises(EncodingError, match=r"'small' failed on cpu: RuntimeError: CUDA error: unspecified"):
+        encoder.to_cpu()
 
 
 # --- ConvNeXt, held against the paper's formulas (arXiv 2201.03545) in a few lines of torch

@@ -1,23 +1,27 @@
-"""What is remembered about downloads: acknowledged licences and the chosen cache folder."""
+"""What is remembered: acknowledged licences, the chosen cache folder, and which precision is faster where."""
 
 from __future__ import annotations
 
 import json
 import os
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from platformdirs import user_config_dir
 
 from napari_dinosim.errors import DownloadError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 FILE_NAME = "downloads.json"
 
 
 @dataclass(frozen=True, slots=True)
 class HubSettings:
-    """What is remembered about downloads.
+    """What is remembered.
 
     Parameters
     ----------
@@ -25,10 +29,13 @@ class HubSettings:
         Names of the licences that have been acknowledged.
     cache_folder : Path or None
         The folder chosen for downloads; None for huggingface_hub's own.
+    precisions : mapping of str to str
+        The faster precision by device and version of torch, as it was measured.
     """
 
     accepted_licences: tuple[str, ...] = ()
     cache_folder: Path | None = None
+    precisions: Mapping[str, str] = field(default_factory=dict)
 
 
 def settings_file() -> Path:
@@ -53,14 +60,16 @@ def read_settings() -> HubSettings:
     """
     try:
         content = json.loads(settings_file().read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return HubSettings()
     if not isinstance(content, dict):
         return HubSettings()
     licences, folder = content.get("accepted_licences"), content.get("cache_folder")
+    precisions = content.get("precisions")
     return HubSettings(
         tuple(str(name) for name in licences) if isinstance(licences, list) else (),
         Path(folder) if isinstance(folder, str) and folder else None,
+        {where: str(name) for where, name in precisions.items()} if isinstance(precisions, dict) else {},
     )
 
 
@@ -80,6 +89,7 @@ def write_settings(settings: HubSettings) -> None:
     content = {
         "accepted_licences": list(settings.accepted_licences),
         "cache_folder": None if settings.cache_folder is None else str(settings.cache_folder),
+        "precisions": dict(settings.precisions),
     }
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,7 @@ from typing import Final
 
 import torch
 
-from napari_dinosim.errors import DeviceError
+from napari_dinosim.errors import DeviceError, EncodingError, OutOfMemoryError
 
 AUTO: Final = "auto"
 PRECISIONS: Final = ("auto", "float32", "bfloat16")
@@ -15,6 +15,12 @@ PRECISIONS: Final = ("auto", "float32", "bfloat16")
 
 CUDA_BFLOAT16_CAPABILITY: Final = (8, 0)
 """The first NVIDIA generation (Ampere) that computes bfloat16 natively; below, it is emulated and slow."""
+
+MPS_BFLOAT16_MACOS: Final = (14, 0)
+"""The first macOS whose Metal knows bfloat16; below, torch turns autocast off with a warning."""
+
+OUT_OF_MEMORY: Final = ("out of memory", "can't allocate memory", "not enough memory")
+"""What torch's allocators say on devices without an error class of their own (CPU, MPS)."""
 
 
 def _available() -> list[str]:
@@ -36,6 +42,7 @@ def resolve_device(name: str = AUTO) -> torch.device:
     Returns
     -------
     torch.device
+        ``cuda`` without a number where several GPUs shall share the work, see :func:`shared_devices`.
 
     Raises
     ------
@@ -48,6 +55,10 @@ def resolve_device(name: str = AUTO) -> torch.device:
     device(type='cpu')
     """
     there = _available()
+    if there[0] == "cuda:0" and name in (AUTO, "cuda"):
+        several = torch.device("cuda")
+        every = shared_devices(several)
+        return several if len(every) > 1 else every[0]
     if name == AUTO:
         return torch.device(there[0])
     with suppress(RuntimeError):  # torch's for a name that is none, such as "gpu"
@@ -56,6 +67,25 @@ def resolve_device(name: str = AUTO) -> torch.device:
         if wanted in there and (device.type == "cuda" or not device.index):
             return torch.device(wanted)
     raise DeviceError(f"device: found {name!r}, expected {AUTO!r} or one of {', '.join(there)}. Choose {AUTO!r}.")
+
+
+def shared_devices(device: torch.device) -> tuple[torch.device, ...]:
+    """Devices that share the windows of an image.
+
+    Parameters
+    ----------
+    device : torch.device
+
+    Returns
+    -------
+    tuple of torch.device
+        For ``cuda`` without a number every GPU of the first one's kind, the first one first: another kind would
+        compute other last digits, and a slower one would keep the others waiting. Else the device alone.
+    """
+    if str(device) != "cuda":
+        return (device,)
+    every = [torch.device("cuda", index) for index in range(torch.cuda.device_count())]
+    return tuple(one for one in every if torch.cuda.get_device_name(one) == torch.cuda.get_device_name(every[0]))
 
 
 def describe_device(device: torch.device) -> str:
@@ -80,10 +110,13 @@ def native_bfloat16(device: torch.device) -> bool:
     Returns
     -------
     bool
-        True for NVIDIA GPUs from compute capability 8 on and for CPUs with AMX or AVX-512 BF16.
+        True for NVIDIA GPUs from compute capability 8 on, Apple's from macOS 14 on, and CPUs with AMX or
+        AVX-512 BF16.
     """
     if device.type == "cuda":
         return bool(torch.version.hip) or torch.cuda.get_device_capability(device) >= CUDA_BFLOAT16_CAPABILITY
+    if device.type == "mps":
+        return torch.backends.mps.is_macos_or_newer(*MPS_BFLOAT16_MACOS)
     if device.type == "cpu":
         # Public from some version after 2.10 on; the older private functions tell the same.
         if hasattr(torch.cpu, "get_capabilities"):
@@ -94,7 +127,9 @@ def native_bfloat16(device: torch.device) -> bool:
 
 
 def resolve_precision(precision: str, device: torch.device) -> torch.dtype:
-    """Turn the name of a precision into the type to compute in.
+    """Turn the name of a precision into the type to compute in, without measuring.
+
+    Encoders take :func:`~napari_dinosim.encoders._probe.choose_precision`, which measures for ``"auto"``.
 
     Parameters
     ----------
@@ -110,7 +145,8 @@ def resolve_precision(precision: str, device: torch.device) -> torch.dtype:
     Raises
     ------
     DeviceError
-        If the precision is another one; float16 is refused because DINOv3 overflows it.
+        If the precision is another one (float16 is refused because DINOv3 overflows it), or the device cannot
+        compute it at all.
     """
     if precision not in PRECISIONS:
         why = " (float16 turns DINOv3's tokens into NaN)" if precision in ("float16", "half") else ""
@@ -119,4 +155,28 @@ def resolve_precision(precision: str, device: torch.device) -> torch.dtype:
         )
     if precision == AUTO:
         return torch.bfloat16 if native_bfloat16(device) else torch.float32
+    if precision == "bfloat16" and device.type == "mps" and not native_bfloat16(device):
+        raise DeviceError(
+            "precision: found 'bfloat16' for an Apple GPU under a macOS before 14, which does not know it. "
+            "Choose 'auto' or 'float32'."
+        )
     return torch.bfloat16 if precision == "bfloat16" else torch.float32
+
+
+def is_out_of_memory(error: BaseException | None) -> bool:
+    """Whether an error, or the one that caused it, says that a device has too little memory.
+
+    Parameters
+    ----------
+    error : BaseException or None
+
+    Returns
+    -------
+    bool
+        True for this package's error and those of torch's allocators, some of which are bare ``RuntimeError``.
+    """
+    if isinstance(error, OutOfMemoryError | torch.OutOfMemoryError | MemoryError):
+        return True
+    if isinstance(error, RuntimeError):
+        return any(sign in str(error).lower() for sign in OUT_OF_MEMORY)
+    return isinstance(error, EncodingError) and is_out_of_memory(error.__cause__)
