@@ -352,3 +352,13 @@ def test_the_clock_can_start_at_what_was_spent_before():
     job.begin(100.0)
     job.advance(3, 4)
     assert 100 <= told[0].seconds < 150
+
+
+def test_nothing_is_begun_after_the_shutdown():
+    engine = Engine()
+    engine.shutdown()
+    done = []
+    job = engine.submit(lambda _job: 1, on_done=done.append, on_error=done.append)
+    assert job.cancelled
+    assert engine.wait(1)
+    assert done == []

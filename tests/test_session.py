@@ -608,8 +608,8 @@ def test_another_encoder_is_a_way_on(desk):
     desk.load_error = WeightsNotFoundError("the weights are not on this computer")
     desk.start()
     desk.load_error = None
-    desk.session.set_encoder(B)
-    desk.start()
+    desk.session.set_encoder(B)  # goes on by itself: the person has pressed Start
+    assert desk.engine.wait(SOON)
     assert desk.stages() == {"one": Stage.READY}
     assert desk.read == [("b", "one", ())]
 
@@ -796,3 +796,31 @@ def test_that_less_was_asked_of_a_device_is_told_once():
     assert desk.stages() == {"one": Stage.READY, "two": Stage.READY}
     assert desk.messages == ["cpu has too little memory for 2 windows at once: going on with 1 at a time."]
     assert desk.failures == []
+
+
+def test_after_cancel_another_encoder_embeds_nothing(desk):
+    desk.add("one", ONE)
+    desk.start()
+    desk.session.cancel()
+    desk.session.set_encoder(B)
+    assert desk.engine.wait(SOON)
+    assert desk.stages() == {"one": Stage.ABSENT}
+
+
+def test_prepared_is_loaded_once_and_embeds_nothing(desk):
+    desk.add("one", ONE)
+    desk.session.prepare()
+    assert desk.engine.wait(SOON)
+    assert (len(desk.loaded), desk.read) == (1, [])
+    desk.start()
+    assert len(desk.loaded) == 1
+
+
+def test_what_goes_wrong_in_preparing_is_told_at_the_start(desk):
+    desk.add("one", ONE)
+    desk.load_error = WeightsNotFoundError("the weights are not on this computer")
+    desk.session.prepare()
+    assert desk.engine.wait(SOON)
+    assert desk.failures == []
+    desk.start()
+    assert desk.failures == [desk.load_error]

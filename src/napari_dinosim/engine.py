@@ -173,6 +173,7 @@ class Engine:
         self._kept: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._deliver: Deliver = deliver or self._kept.put
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="napari-dinosim")
+        self._closed = False
         self._jobs: set[Job[Any]] = set()
 
     def submit(
@@ -196,9 +197,12 @@ class Engine:
         Returns
         -------
         Job
-            The ticket.
+            The ticket; cancelled already where the engine was shut down.
         """
         job: Job[Result] = Job()
+        if self._closed:
+            job.cancel()
+            return job
         self._jobs.add(job)
 
         def tell(callback: Callable[[], None]) -> None:
@@ -250,6 +254,7 @@ class Engine:
 
     def shutdown(self) -> None:
         """Cancel everything and let the worker thread end; does not wait for it."""
+        self._closed = True
         for job in tuple(self._jobs):
             job.cancel()
         self._pool.shutdown(wait=False, cancel_futures=True)

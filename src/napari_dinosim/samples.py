@@ -45,7 +45,7 @@ def textures(height: int = 480, width: int = 640, cell: int = 160) -> NDArray[np
     height, width : int
         Size in pixels, at most 512 × 512 cells' worth of texture.
     cell : int
-        Side of a cell in pixels.
+        Side of a cell in pixels, below 512.
 
     Returns
     -------

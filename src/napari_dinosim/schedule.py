@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari_dinosim.engine import Engine, Job, Progress
     from napari_dinosim.errors import DinosimError
     from napari_dinosim.image import ImagePlane
-    from napari_dinosim.loading import EncoderSlot
+    from napari_dinosim.loading import EncoderChoice, EncoderSlot
     from napari_dinosim.partial import PartialPlane
 
     Embedded = tuple[PatchEmbeddings, PatchEmbeddings]
@@ -77,18 +77,27 @@ class EmbeddingSchedule:
         self._fraction = 0.0
         self._pixels_done = 0
         self.started = False
+        self.stopped_by_failure = False
         self.running: CacheKey | None = None
 
     def start(self) -> None:
         """Embed from now on; what failed is tried again."""
-        self.started = True
+        self.started, self.stopped_by_failure = True, False
         self._failures.clear()
         self._told.clear()
         self.pump()
 
+    def prepare(self, choice: EncoderChoice) -> None:
+        """Load an encoder ahead of its first use; what goes wrong with it is told when it is used."""
+
+        def work(_job: Job[None]) -> None:
+            self._slot.get(choice)
+
+        self._engine.submit(work, on_done=_nothing, on_error=_nothing)
+
     def cancel(self) -> None:
         """Stop; what is embedded stays, and so does what is done of the plane in work."""
-        self.started = False
+        self.started = self.stopped_by_failure = False
         self._drop_job()
         self.progress_changed.emit(None)
 
@@ -180,6 +189,7 @@ class EmbeddingSchedule:
         self._failures[key] = error
         if not isinstance(error, ImageError | EncodingError):
             self.cancel()
+            self.stopped_by_failure = True
         self.failed.emit(error)
         self.changed.emit(key.source)
         self.pump()
@@ -189,6 +199,10 @@ class EmbeddingSchedule:
             self._job.cancel()
         self.running = self._job = None
         self._pixels_done = 0
+
+
+def _nothing(_what: object) -> None:
+    """Do nothing about it."""
 
 
 def _plain(key: CacheKey) -> CacheKey:

@@ -118,6 +118,8 @@ class SimilaritySession:
         if encoder == self._encoder:
             return
         self._encoder = encoder
+        if self._schedule.stopped_by_failure:  # a person who has pressed Start and takes a way on need not press again
+            self._schedule.start()
         self._refresh()
 
     def set_input(self, key: str, image: ImageInput, plane: PlaneIndex = ()) -> None:
@@ -159,6 +161,10 @@ class SimilaritySession:
         """Embed what is missing, from now on, whenever something is."""
         self._schedule.start()
         self._tell_states()
+
+    def prepare(self) -> None:
+        """Load the chosen encoder, so that the first image need not wait for it."""
+        self._schedule.prepare(self._encoder)
 
     def cancel(self) -> None:
         """Stop embedding; what is ready stays."""

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from napari_dinosim.prompts import PromptSet
 
 LINE_COLOR, QUERY_COLOR = "#ffffffaa", "#ff2d78"
-LINE_PIXELS, QUERY_PIXELS = 1.0, 3.0
-"""Widths on screen, in its pixels, at any zoom."""
+LINE_PIXELS, QUERY_PIXELS = 1.4, 3.0
+"""Widths on screen, in its pixels, at any zoom: never below one, where lines that meet no pixel's centre vanish."""
 
 
 def grid_path(grid: PatchGrid) -> NDArray[np.float64]:
@@ -113,6 +113,7 @@ class PatchOverlay:
         widths = [LINE_PIXELS * pixel] + [QUERY_PIXELS * pixel] * (self.layer.nshapes - 1)
         if not np.allclose(widths, self.layer.edge_width, rtol=0.2):
             self.layer.edge_width = widths
+            self.layer.refresh(extent=False, thumbnail=False, highlight=False)  # napari draws no change of widths alone
 
     def _make(self, image: Image) -> Shapes:
         metadata = mark(PATCHES, source=key_of(image))

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 STEPS = 1000
 """Resolution of the progress bar."""
 
+PREPARED_BYTES = 2_000_000_000
+"""Larger encoders are loaded when they are used, not when the widget opens: they would fill the memory unasked."""
+
 LINK_COLOR = "#3d8fe0"
 """Legible on napari's dark and light backgrounds; Qt's own blue is not."""
 
@@ -38,6 +41,8 @@ class WeightsPanel(Container):  # type: ignore[type-arg]
 
     fetched = Signal(str)
     """Weights have been downloaded: the encoder's title."""
+    here = Signal()
+    """The chosen encoder can be loaded: its weights are on this computer, or it needs none."""
     told = Signal(str, bool)
     """Something to show the person, and whether it is an error."""
 
@@ -68,6 +73,8 @@ class WeightsPanel(Container):  # type: ignore[type-arg]
         spec = self._spec
         if spec is None:
             self.visible = False
+            if name == BUILTIN_NAME:
+                self.here.emit()
             return
 
         def work(_job: Job[tuple[Path | None, Path]]) -> tuple[Path | None, Path]:
@@ -86,6 +93,8 @@ class WeightsPanel(Container):  # type: ignore[type-arg]
             self._folder = folder
             self.text.value = f"{spec.title} is not on this computer ({megabytes(spec.download_bytes)})."
             self.visible = found is None
+            if found is not None and spec.download_bytes <= PREPARED_BYTES:
+                self.here.emit()
             self._show_running(self._job is not None)
 
     def _show_running(self, running: bool) -> None:

@@ -129,6 +129,7 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
         self.weights.fetched.connect(self._say_fetched)
         self.weights.builtin.changed.connect(guarded(lambda _clicked: self._take(BUILTIN_NAME)))
         self.weights.file.changed.connect(guarded(lambda _clicked: self._take(FROM_FILE)))
+        self.weights.here.connect(controller.session.prepare)
         self.weights.look(controller.session.encoder.name)
         ends = self.weights.shutdown, describe_auto(controller.engine, self._name_auto).cancel
         self._presence = Presence(self.native, partial(_leave, controller, links, ends, id(self)))

@@ -11,7 +11,8 @@ from torch.nn import functional
 from napari_dinosim.encoders import _texture
 from napari_dinosim.encoders._constants import WEIGHTS, Block, blocks
 from napari_dinosim.encoders.catalogue import BUILTIN
-from napari_dinosim.errors import EncodingError
+from napari_dinosim.encoders.devices import is_out_of_memory
+from napari_dinosim.errors import EncodingError, OutOfMemoryError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -99,6 +100,10 @@ class BuiltinEncoder:
         """How many windows of the default size :meth:`encode` is best given at once."""
         return 1 if self._device.type == "cpu" else 4
 
+    def to_cpu(self) -> None:
+        """Compute on the CPU from now on."""
+        self._device = torch.device("cpu")
+
     @torch.inference_mode()
     def encode(self, batch: Tensor) -> Tensor:
         """Patch tokens of a batch of windows.
@@ -117,8 +122,10 @@ class BuiltinEncoder:
         ------
         ValueError
             If the batch has another shape.
+        OutOfMemoryError
+            If the device has too little memory for the batch.
         EncodingError
-            If the device fails or runs out of memory.
+            If the device fails otherwise.
         """
         size = BUILTIN.patch_size
         if batch.ndim != 4 or batch.shape[3] != 3 or any(side < size or side % size for side in batch.shape[1:3]):
@@ -130,7 +137,8 @@ class BuiltinEncoder:
             rgb = unpadded(batch.to(self._device, torch.float32).permute(0, 3, 1, 2))
             return gather_alike(standardise(measure(rgb))).permute(0, 2, 3, 1).contiguous()
         except RuntimeError as error:
-            raise EncodingError(
+            kind = OutOfMemoryError if is_out_of_memory(error) else EncodingError
+            raise kind(
                 f"the built-in encoder failed on {self._device} with a batch of shape {tuple(batch.shape)}: {error}. "
                 "Choose the CPU or smaller windows."
             ) from error
