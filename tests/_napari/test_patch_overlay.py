@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from napari.layers import Image
 
+from events import spin
 from napari_dinosim._napari.patch_overlay import LINE_PIXELS, QUERY_PIXELS, grid_path, patch_corners
 from napari_dinosim.grid import PatchGrid
 from pictures import colours, greys
@@ -139,3 +141,18 @@ def test_a_large_image_takes_one_path(bench):
     assert patches.nshapes == 1
     assert len(patches.data[0]) == 4 * (4096 // 16 + 1)
     assert layer.visible
+
+
+def test_every_line_is_drawn_at_every_zoom(desk):
+    """The screen itself: napari draws no change of widths alone, and lines thinner than a pixel get lost."""
+    found = desk(Image(np.zeros((200, 250), np.uint8), name="a"))
+    found.widget.patches.value = True
+    for zoom in (0.7, 1.0, 1.3, 1.1):
+        found.viewer.scene.camera.zoom = zoom
+        found.viewer.scene.camera.center = (0, 100, 125)
+        spin(0.3)
+        picture = found.viewer.screenshot(canvas_only=True, flash=False)[..., 0] > 40
+        rows, columns = np.flatnonzero(picture.any(axis=1)), np.flatnonzero(picture.any(axis=0))
+        inside = picture[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        lines = [np.count_nonzero(np.diff(inside.mean(axis=axis) > 0.8, prepend=False) > 0) for axis in (1, 0)]
+        assert [(count + 1) // 2 for count in lines] == [200 // 16 + 2, 250 // 16 + 2], zoom

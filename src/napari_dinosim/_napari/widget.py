@@ -12,6 +12,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QSizePolicy
 
 from napari_dinosim._napari import registry
+from napari_dinosim._napari.bar_text import write_in_bar
 from napari_dinosim._napari.encoder_choices import DEVICES, FROM_FILE, encoder_titles
 from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.image_list import ImageList
@@ -170,7 +171,7 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
         self.cancel.enabled = self.progress.visible = overall is not None
         if overall is not None:
             self.progress.value = round(overall.fraction * STEPS)
-            self.progress.native.setFormat(overall.sentence)  # in the bar: no message is written over
+            write_in_bar(self.progress.native, overall.sentence)  # there, so that no message is written over
 
     def _show_message(self, text: str, is_error: bool) -> None:
         self.message.value = f"⚠ {text}" if is_error else text
