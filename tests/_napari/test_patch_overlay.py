@@ -147,9 +147,11 @@ def test_every_line_is_drawn_at_every_zoom(desk):
     """The screen itself: napari draws no change of widths alone, and lines thinner than a pixel get lost."""
     found = desk(Image(np.zeros((200, 250), np.uint8), name="a"))
     found.widget.patches.value = True
+    found.viewer.scene.camera.center = (0, 100, 125)
     for zoom in (0.7, 1.0, 1.3, 1.1):
-        found.viewer.scene.camera.zoom = zoom
-        found.viewer.scene.camera.center = (0, 100, 125)
+        for step in (9 * zoom, 3 * zoom, zoom):  # as a wheel does
+            found.viewer.scene.camera.zoom = step
+            spin(0.02)
         spin(0.3)
         picture = found.viewer.screenshot(canvas_only=True, flash=False)[..., 0] > 40
         rows, columns = np.flatnonzero(picture.any(axis=1)), np.flatnonzero(picture.any(axis=0))
