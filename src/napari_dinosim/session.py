@@ -124,9 +124,11 @@ class SimilaritySession:
 
     def set_input(self, key: str, image: ImageInput, plane: PlaneIndex = ()) -> None:
         """Add an input, or replace it where its pixels have changed."""
+        known = self._inputs.get(key)
+        if known is None or known.version != image.version:
+            self._stale.pop(key, None)
         self._inputs[key] = image
         self._shown[key] = plane
-        self._stale.pop(key, None)
         self._cache.drop_other_versions(key, image.version)
         self._refresh()
 

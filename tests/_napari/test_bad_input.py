@@ -129,18 +129,22 @@ def test_prompts_of_fewer_axes_than_the_image(bench):
     assert [prompt.plane for prompt in bench.session.prompts] == [(2,), ()]
 
 
-def test_point_passes_to_a_stack_when_its_image_is_unchecked(bench):
+def test_point_of_two_axes_stays_on_the_plane_of_the_stack_that_was_shown(bench):
     stack = bench.add(np.stack([greys(*SHAPE, seed) for seed in range(3)]), name="stack")
     flat = bench.add(colours(*SHAPE), name="flat")
     bench.controller.check(str(stack.unique_id), False)
     bench.start()
     assert bench.prompts.ndim == 2
     bench.controller.check(str(stack.unique_id), True)
+    flat.visible = False
+    shown = bench.controller._plane(stack)
     bench.point(flat, (37, 120))
-    bench.controller.check(str(flat.unique_id), False)
-    bench.wait()
     (prompt,) = bench.session.prompts
-    assert (prompt.source, prompt.plane) == (str(stack.unique_id), (1,))
+    assert (prompt.source, prompt.plane) == (str(stack.unique_id), shown)
+    bench.viewer.dims.set_current_step(0, 2)
+    bench.controller.read_prompts()
+    (prompt,) = bench.session.prompts
+    assert prompt.plane == shown
 
 
 def test_an_encoder_that_fails_on_one_image(bench):

@@ -7,18 +7,24 @@ import pytest
 
 from events import spin
 from napari_dinosim._napari.prompts_layer import NAME, SYMBOL, Reading
+from napari_dinosim.prompts import Prompt
 from pictures import colours
 
 SHAPE = (100, 150)
+PROMPT = Prompt("a", 1, 2)
 
 
 @pytest.mark.parametrize(
     ("reading", "text"),
     [
-        (Reading((), 0, 0), ""),
-        (Reading((), 1, 0), "1 point outside every checked image: nothing is searched for there."),
-        (Reading((), 3, 0), "3 points outside every checked image: nothing is searched for there."),
-        (Reading((), 3, 1), "1 point with NaN coordinates: left out. Delete or move them."),
+        (Reading(), ""),
+        (Reading(outside=1), "1 point outside every checked image: nothing is searched for there."),
+        (Reading(outside=3), "3 points outside every checked image: nothing is searched for there."),
+        (Reading(outside=3, nowhere=1), "1 point with NaN coordinates: left out. Delete or move them."),
+        (Reading(unsearched=2), "2 points on an image that is not checked: left out until it is, or they move."),
+        (Reading((PROMPT,), ("retina",)), "Searching for what is under 1 point in retina."),
+        (Reading((PROMPT, PROMPT), ("a", "b")), "Searching for what is under 2 points in 2 images."),
+        (Reading((PROMPT,), ("a",), refused="In the grid."), "In the grid."),
     ],
 )
 def test_what_is_told(reading, text):
@@ -30,7 +36,7 @@ def test_looks(bench):
     bench.start()
     assert bench.prompts.name == NAME
     assert bench.prompts.current_symbol == SYMBOL
-    assert bench.prompts.metadata["napari_dinosim"] == {"role": "prompts"}
+    assert bench.prompts.metadata["napari_dinosim"] == {"role": "prompts", "layer": str(bench.prompts.unique_id)}
     np.testing.assert_array_equal(bench.prompts.scale, (0.5, 0.5))
 
 
@@ -39,8 +45,7 @@ def test_point_belongs_to_the_topmost_visible_image_and_keeps_to_it(bench):
     bench.start()
     bench.point(below, (37, 120))
     assert [prompt.source for prompt in bench.session.prompts] == [str(above.unique_id)]
-    above.visible = False
-    bench.map_of(above).visible = False
+    above.visible = False  # its map can still be seen
     bench.point(below, (5, 5))
     assert [prompt.source for prompt in bench.session.prompts] == [str(x.unique_id) for x in (above, below)]
     above.visible = True
@@ -48,17 +53,79 @@ def test_point_belongs_to_the_topmost_visible_image_and_keeps_to_it(bench):
     assert [prompt.source for prompt in bench.session.prompts] == [str(x.unique_id) for x in (above, below, above)]
 
 
-def test_an_image_hidden_beneath_its_map_is_still_clicked(bench):
+def test_a_hidden_image_takes_no_clicks(bench):
     layer = bench.add(colours(*SHAPE), name="a")
     bench.start()
     bench.point(layer, (37, 120))
     layer.visible = False
     bench.point(layer, (5, 5))
-    assert len(bench.session.prompts) == 2
-    bench.map_of(layer).visible = False
-    bench.point(layer, (90, 90))
-    assert len(bench.session.prompts) == 2
+    assert len(bench.session.prompts) == 1
     assert "outside every checked image" in bench.viewer.status
+
+
+def owners(bench):
+    return [prompt.source for prompt in bench.session.prompts]
+
+
+def test_an_unchecked_image_keeps_its_points_and_other_images_do_not_get_them(bench):
+    below, above = bench.add(colours(*SHAPE), name="below"), bench.add(colours(*SHAPE, 1), name="above")
+    told = []
+    bench.controller.told.connect(lambda text, _error: told.append(text))
+    bench.start()
+    bench.point(below, (37, 120))
+    bench.controller.check(str(above.unique_id), False)
+    assert owners(bench) == []
+    assert "1 point on an image that is not checked" in told[-1]
+    bench.controller.check(str(above.unique_id), True)
+    assert owners(bench) == [str(above.unique_id)]
+
+
+def test_a_removed_image_leaves_its_points_to_nobody_until_they_move(bench):
+    below, above = bench.add(colours(*SHAPE), name="below"), bench.add(colours(*SHAPE, 1), name="above")
+    bench.start()
+    bench.point(below, (37, 120))
+    bench.viewer.layers.remove(above)
+    assert owners(bench) == []
+    bench.prompts.data = [(40, 120)]
+    bench.wait()
+    assert owners(bench) == [str(below.unique_id)]
+
+
+@pytest.mark.parametrize(
+    ("enter", "leave", "words"),
+    [
+        (lambda v: setattr(v.canvas.grid, "enabled", True), lambda v: setattr(v.canvas.grid, "enabled", False), "grid"),
+        (lambda v: setattr(v.dims, "ndisplay", 3), lambda v: setattr(v.dims, "ndisplay", 2), "3-D"),
+    ],
+    ids=["grid", "3-D"],
+)
+def test_new_points_are_refused_where_they_say_nothing_of_their_place(bench, enter, leave, words):
+    layer = bench.add(np.stack([colours(*SHAPE, seed)[..., 0] for seed in range(3)]), name="a")
+    told = []
+    bench.controller.told.connect(lambda text, _error: told.append(text))
+    bench.start()
+    bench.point(layer, (1, 37, 120))
+    enter(bench.viewer)
+    bench.point(layer, (1, 5, 5))
+    assert len(bench.session.prompts) == 1
+    assert words in told[-1]
+    leave(bench.viewer)
+    bench.point(layer, (1, 60, 60))
+    assert len(bench.session.prompts) == 2
+    assert "stays out until it is moved" in told[-1]
+
+
+def test_the_last_point_gone_is_told(bench):
+    layer = bench.add(colours(*SHAPE), name="a")
+    told = []
+    bench.controller.told.connect(lambda text, _error: told.append(text))
+    bench.start()
+    bench.point(layer, (37, 120))
+    assert told[-1] == "Searching for what is under 1 point in a."
+    bench.prompts.selected_data = {0}
+    bench.prompts.remove_selected()
+    bench.wait()
+    assert told[-1] == "Click on what you look for."
 
 
 CHANGES = {

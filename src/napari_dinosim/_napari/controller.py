@@ -7,23 +7,23 @@ One click takes four hops: 1. napari adds the point and fires its events; 2. :me
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 from superqt.utils import qthrottled
 
-from napari_dinosim._napari.coordinates import leading_shape, plane_shape, shown_plane
+from napari_dinosim._napari.coordinates import leading_shape, shown_plane
 from napari_dinosim._napari.delivery import QtDelivery
 from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.image_watch import ImageWatch
-from napari_dinosim._napari.inputs import image_input
+from napari_dinosim._napari.inputs import Revisions, image_input
 from napari_dinosim._napari.maps import MapLayers
-from napari_dinosim._napari.patch_overlay import PatchOverlay, image_to_draw
+from napari_dinosim._napari.patch_overlay import PatchOverlay
 from napari_dinosim._napari.prompts_layer import PromptsLayer
 from napari_dinosim._napari.roles import MAP, key_of, role
 from napari_dinosim._napari.rows import ImageRow, image_row
 from napari_dinosim.engine import Engine
-from napari_dinosim.grid import PatchGrid
 from napari_dinosim.prompts import PromptSet
 from napari_dinosim.session import SimilaritySession
 
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from napari_dinosim.prompts import Combine
     from napari_dinosim.states import PlaneIndex
 
+FIRST = "Press Start, then click on what you look for."
+CLICK = "Click on what you look for."
 CONTRAST_CHANGED = "Its contrast limits have changed; press Start to embed it anew."
 
 
@@ -61,6 +63,8 @@ class Controller:
     """One image's row is another: its key."""
     progress_changed = Signal(object)
     """Overall progress, or None."""
+    choices_changed = Signal()
+    """The encoder, the way points are combined, or whether patches are shown, is another."""
     told = Signal(str, bool)
     """Something to show the person, and whether it is an error."""
 
@@ -79,7 +83,8 @@ class Controller:
         self.prompts = PromptsLayer(viewer)
         self.overlay = PatchOverlay(viewer)
         self._unchecked: set[str] = set()
-        self._revisions: dict[str, int] = {}
+        self._revisions = Revisions()
+        self._any_points = False
         self.combined_by: Combine = "max"
         self.shows_patches = False
         self._watch = ImageWatch(viewer)
@@ -88,8 +93,6 @@ class Controller:
         self._on_active, self._on_zoom = (lambda _event: self._redraw()), (lambda _event: self._rescale())
         self._on_sliders = guarded(self._sliders_moved)
         self._connect()
-
-    # ---- what the person does ------------------------------------------------------------------------------------
 
     def rows(self) -> list[ImageRow]:
         """Rows of the list of images, in the order of napari's layer list, the topmost first."""
@@ -124,8 +127,9 @@ class Controller:
         if not images:
             self.told.emit("No image is checked. Open an image, or check one in the list.", True)
             return
-        self.told.emit("Click on what you look for.", False)
+        self.told.emit(CLICK, False)
         for layer in images:
+            self._revisions.look(layer)
             self._offer(layer)
         reference = max(reversed(images), key=lambda layer: layer.ndim)  # the lowest of those with the most axes
         self.prompts.ensure(reference)
@@ -141,36 +145,35 @@ class Controller:
     def choose_encoder(self, encoder: EncoderChoice) -> None:
         """Search with another encoder."""
         self.session.set_encoder(encoder)
+        self.told.emit(CLICK if self.session.started else FIRST, False)
         self.rows_changed.emit()
+        self.choices_changed.emit()
         self._redraw()
 
     def combine(self, combine: Combine) -> None:
         """Choose how the cosines of several points become one score."""
         self.combined_by = combine
+        self.choices_changed.emit()
         self.read_prompts()
 
     def show_patches(self, show: bool) -> None:
         """Draw the patch grid over the active image, or take it away."""
         self.shows_patches = show
+        if show and not self._size():
+            self.told.emit("The patches are drawn when the encoder is loaded: press Start.", False)
+        self.choices_changed.emit()
         self._redraw()
-
-    # ---- the four hops -------------------------------------------------------------------------------------------
 
     def read_prompts(self) -> None:
         """Replace the session's prompts by what the points say."""
-        images = self.checked()
-        reading = self.prompts.read(images, {key_of(layer) for layer in images if self._seen(layer)})
+        reading = self.prompts.read(self.checked())
         self.session.set_prompts(PromptSet(reading.prompts, self.combined_by))
         if reading.outside:
             self.viewer.status = reading.text
-        if reading.text:
-            self.told.emit(reading.text, reading.nowhere > 0)
+        if reading.text or self._any_points:
+            self.told.emit(reading.text or CLICK, reading.nowhere > 0)
+        self._any_points = bool(reading.text)
         self._redraw()
-
-    def _seen(self, layer: Image) -> bool:
-        """Whether an image or its map can be seen: a click on either means the image."""
-        found = self.maps[key_of(layer)]
-        return bool(layer.visible or (found is not None and found.visible))
 
     def write_map(self, key: str) -> None:
         """Bring one image's map layer up to date."""
@@ -180,14 +183,13 @@ class Controller:
         else:
             self.maps.update(layer)
 
-    # ---- what follows the viewer ---------------------------------------------------------------------------------
-
     def checked(self) -> list[Image]:
         """List the images that are searched, the topmost first."""
         return [layer for layer in self._watch.images() if key_of(layer) not in self._unchecked]
 
     def shutdown(self) -> None:
-        """Stop the work and leave the viewer; layers stay as they are."""
+        """Stop the work and leave the viewer; prompts and maps stay as they are."""
+        guarded(self.overlay.hide)()
         self.deliver.close()
         self._redraw.cancel()
         self._rescale.cancel()
@@ -227,7 +229,6 @@ class Controller:
         self.told.emit(str(what), not isinstance(what, str))
 
     def _joined(self, layer: Image) -> None:
-        self._revisions[key_of(layer)] = 0
         if key_of(layer) not in self._unchecked:
             self._offer(layer)
 
@@ -253,26 +254,30 @@ class Controller:
     def _offer(self, layer: Image) -> None:
         """Give a layer to the session as it is now; what is embedded of it stays valid where nothing has changed."""
         key = key_of(layer)
-        image = image_input(layer, self._revisions[key])
+        image = image_input(layer, self._revisions[layer])
         known = self.session.inputs.get(key)
-        if known is None or (known.version, known.name) != (image.version, image.name):
+        if known is None or known.version != image.version:
             self.session.set_input(key, image, self._plane(layer))
 
     def _pixels_changed(self, layer: Image) -> None:
-        self._revisions[key_of(layer)] += 1
-        self._renamed(layer)
+        self._revisions.bump(layer)
+        if key_of(layer) in self.session.inputs:
+            self._offer(layer)
+        self.rows_changed.emit()
         self.read_prompts()
 
     def _renamed(self, layer: Image) -> None:
-        if key_of(layer) in self.session.inputs:
-            self._offer(layer)
+        known = self.session.inputs.get(key_of(layer))
+        if known is not None:
+            self.maps.rename(layer, known.name)
+            self.session.set_input(key_of(layer), replace(known, name=layer.name), self._plane(layer))
         self.rows_changed.emit()
 
     def _contrast_changed(self, layer: Image) -> None:
         key = key_of(layer)
         known = self.session.inputs.get(key)
         if known is not None:
-            other = known.version != image_input(layer, self._revisions[key]).version
+            other = known.version != image_input(layer, self._revisions[layer]).version
             self.session.mark_stale(key, CONTRAST_CHANGED if other else "")
 
     def _placed(self, layer: Image) -> None:
@@ -290,10 +295,6 @@ class Controller:
         return shown_plane(layer, self.viewer.layers.units, self.viewer.dims.point)
 
     def _draw_patches(self) -> None:
-        image = image_to_draw(self.checked(), self.viewer.layers.selection.active, self.session.prompts)
-        size = self._size()
-        if not self.shows_patches or image is None or not size or not all(plane_shape(image)):
-            self.overlay.hide()
-            return
-        here = self.session.prompts.sources().get((key_of(image), self._plane(image)), [])
-        self.overlay.show(image, PatchGrid(*plane_shape(image), size), here)
+        self.overlay.draw(
+            self.checked(), self.session.prompts, self._size() if self.shows_patches else None, self._plane
+        )

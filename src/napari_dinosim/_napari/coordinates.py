@@ -62,29 +62,37 @@ def world_matrix(layer: Layer, world_units: Sequence[object] | None) -> NDArray[
 
 
 def to_data(
-    layer: Layer, world_point: ArrayLike, world_units: Sequence[object] | None, shown: Sequence[float]
+    layer: Layer, world_points: ArrayLike, world_units: Sequence[object] | None, shown: Sequence[float]
 ) -> NDArray[np.float64]:
-    """Convert a world point to data coordinates of a layer.
+    """Convert world points to data coordinates of a layer.
 
     Parameters
     ----------
     layer : Layer
-    world_point : array_like of shape (n,)
-        Leading axes that it lacks are taken from ``shown``.
+    world_points : array_like of shape (n,) or (m, n)
+        Leading axes that they lack are taken from ``shown``.
     world_units : sequence of pint.Unit, optional
     shown : sequence of float
         ``viewer.dims.point``: where the sliders stand.
 
     Returns
     -------
-    ndarray of shape (ndim,)
+    ndarray of shape (ndim,) or (m, ndim)
     """
-    world = np.asarray(world_point, dtype=float)
-    missing = layer.ndim - len(world)
+    world = np.asarray(world_points, dtype=float)
+    missing = layer.ndim - world.shape[-1]
     if missing > 0:
         filler = np.asarray(shown, dtype=float)[-layer.ndim :][:missing]
-        world = np.concatenate([np.zeros(missing - len(filler)), filler, world])
-    return np.asarray(layer.world_to_data(world[-layer.ndim :] / unit_ratio(layer, world_units)))
+        leading = np.broadcast_to(np.r_[np.zeros(missing - len(filler)), filler], (*world.shape[:-1], missing))
+        world = np.concatenate([leading, world], axis=-1)
+    inverse: NDArray[np.float64] = np.linalg.inv(world_matrix(layer, world_units)).astype(np.float64)
+    return apply(inverse, world[..., -layer.ndim :])
+
+
+def apply(matrix: NDArray[np.float64], points: ArrayLike) -> NDArray[np.float64]:
+    """Put points, (n,) or (m, n), through an affine matrix of shape (n + 1, n + 1)."""
+    found: NDArray[np.float64] = np.asarray(points, dtype=float) @ matrix[:-1, :-1].T + matrix[:-1, -1]
+    return found
 
 
 def plane_of(layer: Image, data_point: NDArray[np.float64]) -> PlaneIndex | None:

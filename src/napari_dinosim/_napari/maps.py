@@ -12,7 +12,7 @@ from napari_dinosim._napari.coordinates import leading_shape, place_like, placem
 from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.lazy_map import LazyMap
 from napari_dinosim._napari.preferences import map_looks
-from napari_dinosim._napari.roles import MAP, MARK, key_of, mark, role
+from napari_dinosim._napari.roles import MAP, MARK, claim, is_ours, key_of, mark
 
 if TYPE_CHECKING:
     from napari.components import LayerList, ViewerModel
@@ -87,6 +87,12 @@ class MapLayers:
         if layer is not None and layer.ndim == image.ndim:
             place_like(layer, image)
 
+    def rename(self, image: Image, old: str) -> None:
+        """Name the map after its renamed image, where it still has the name that we gave it."""
+        layer = self._layers.get(key_of(image))
+        if layer is not None and layer.name == _name(old):
+            layer.name = _name(image.name)
+
     def forget(self, layer: Image) -> None:
         """Take note that a map layer is gone: a person removed it."""
         for key, held in list(self._layers.items()):
@@ -125,7 +131,7 @@ class MapLayers:
     def _adopt(self, image: Image, lazy: bool) -> Image | None:
         """Take over the map of an image that an earlier widget left."""
         key = key_of(image)
-        left = (layer for layer in self._viewer.layers if role(layer) == MAP and layer.metadata[MARK]["source"] == key)
+        left = (layer for layer in self._viewer.layers if is_ours(layer, MAP) and layer.metadata[MARK]["source"] == key)
         layer = next(left, None)
         if layer is not None:
             self._layers[key] = layer
@@ -141,17 +147,22 @@ class MapLayers:
             data,
             multiscale=isinstance(data, list),
             rgb=False,
-            name=f"similarity · {image.name}",
+            name=_name(image.name),
             metadata=mark(MAP, source=key),
             **(looks | self._looks.get(key, {})),
             **placement(image),
         )
+        claim(layer)
         layers: LayerList = self._viewer.layers
         active = layers.selection.active
         layers.insert(layers.index(image) + 1, layer)
         layers.selection.active = active  # the person goes on with what was in hand
         self._layers[key] = layer
         return layer
+
+
+def _name(image_name: str) -> str:
+    return f"similarity · {image_name}"
 
 
 def _large(image: Image) -> bool:

@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Shapes
 
-from napari_dinosim._napari.coordinates import world_matrix
-from napari_dinosim._napari.roles import PATCHES, key_of, mark, role
+from napari_dinosim._napari.coordinates import plane_shape, world_matrix
+from napari_dinosim._napari.roles import PATCHES, claim, is_ours, key_of, mark
+from napari_dinosim.grid import PatchGrid
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from napari.components import ViewerModel
     from napari.layers import Image, Layer
     from numpy.typing import NDArray
 
-    from napari_dinosim.grid import PatchGrid
     from napari_dinosim.prompts import PromptSet
+    from napari_dinosim.states import PlaneIndex
 
 LINE_COLOR, QUERY_COLOR = "#ffffffaa", "#ff2d78"
 LINE_PIXELS, QUERY_PIXELS = 1.4, 3.0
@@ -72,19 +73,48 @@ class PatchOverlay:
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = viewer
         self._shown: tuple[str, PatchGrid] | None = None
+        self._drawn = ""
         self.layer: Shapes | None = None
+
+    def draw(
+        self, images: Sequence[Image], prompts: PromptSet, size: int | None, plane: Callable[[Image], PlaneIndex]
+    ) -> None:
+        """Draw the patches of the image that is looked at, or none.
+
+        Parameters
+        ----------
+        images : sequence of Image
+            Those that are searched.
+        prompts : PromptSet
+        size : int or None
+            Side of a patch in pixels; None to draw nothing.
+        plane : callable(image) -> plane index
+            Which plane of an image is on screen.
+        """
+        image = image_to_draw(images, self._viewer.layers.selection.active, prompts)
+        if size is None or image is None or not all(plane_shape(image)):
+            self.hide()
+            return
+        here = prompts.sources().get((key_of(image), plane(image)), [])
+        self.show(image, PatchGrid(*plane_shape(image), size), here)
 
     def show(self, image: Image, grid: PatchGrid, queried: Sequence[tuple[float, float]]) -> None:
         """Draw a grid over an image, and mark the patches under the queried places, given as (y, x)."""
         if self.layer is None or self._shown != (key_of(image), grid):
             self.hide()
             self.layer = self._make(image)
+            claim(self.layer)
             self._shown = key_of(image), grid  # before the layer list tells anyone of it
             layers = self._viewer.layers
             active = layers.selection.active
             layers.append(self.layer)
             layers.selection.active = active
-        for name, value in self._place(image).items():
+        place = self._place(image)
+        drawn = repr((place, queried))
+        if drawn == self._drawn:
+            return
+        self._drawn = drawn
+        for name, value in place.items():
             setattr(self.layer, name, value)
         marks = [patch_corners(grid, *grid.patch_at(y, x)) for y, x in queried]
         shapes = [grid_path(grid), *marks]
@@ -100,8 +130,8 @@ class PatchOverlay:
 
     def hide(self) -> None:
         """Remove the layer, where there is one, or one that an earlier widget left."""
-        self.layer = self._shown = None
-        for layer in [layer for layer in self._viewer.layers if role(layer) == PATCHES]:
+        self.layer, self._shown, self._drawn = None, None, ""
+        for layer in [layer for layer in self._viewer.layers if is_ours(layer, PATCHES)]:
             self._viewer.layers.remove(layer)
 
     def zoom(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
     from napari.components import ViewerModel
 
+    from napari_dinosim.loading import EncoderChoice
+
 _slot = EncoderSlot()
 
 
@@ -29,13 +32,14 @@ class _Held:
 
 
 _controllers: dict[int, _Held] = {}
+_remembered: dict[int, tuple[weakref.ref[ViewerModel], EncoderChoice]] = {}
 
 
 def acquire(viewer: ViewerModel, user: object) -> Controller:
     """Return the viewer's controller for a widget that will :func:`release` it."""
     viewer = getattr(viewer, "__wrapped__", viewer)  # napari hands plugins a proxy, whose layers are never identical
     if id(viewer) not in _controllers:
-        _controllers[id(viewer)] = _hold(Controller(viewer, preferences.first_choice(), _slot, patch_size))
+        _controllers[id(viewer)] = _hold(Controller(viewer, _first_choice(viewer), _slot, patch_size))
     held = _controllers[id(viewer)]
     held.users.add(id(user))
     return held.controller
@@ -48,11 +52,20 @@ def release(controller: Controller, user: int) -> None:
         return
     held.users.discard(user)
     if not held.users:
+        _remembered[id(controller.viewer)] = weakref.ref(controller.viewer), controller.session.encoder
         del _controllers[id(controller.viewer)]
         held.unwatch()
         controller.shutdown()
     if not _controllers:
         _slot.clear()
+
+
+def _first_choice(viewer: ViewerModel) -> EncoderChoice:
+    """Choose the encoder that this viewer's widget was closed with, else the preferred one."""
+    reference, choice = _remembered.pop(id(viewer), (None, None))
+    if reference is not None and choice is not None and reference() is viewer:
+        return choice
+    return preferences.first_choice()
 
 
 def _hold(controller: Controller) -> _Held:

@@ -16,7 +16,7 @@ PROMPTS, MAP, PATCHES = "prompts", "similarity map", "patch grid"
 
 
 def role(layer: Layer) -> str | None:
-    """Role of a layer that we made; None for a person's own."""
+    """Role of a layer that we made, or of a copy of it; None for a person's own."""
     mark = layer.metadata.get(MARK)
     return mark.get("role") if isinstance(mark, dict) else None
 
@@ -24,6 +24,16 @@ def role(layer: Layer) -> str | None:
 def mark(kind: str, **more: Any) -> dict[str, Any]:
     """Metadata that mark a layer as ours."""
     return {MARK: {"role": kind, **more}}
+
+
+def claim(layer: Layer) -> None:
+    """Note in a layer of ours which one it is: a copy that a person makes of it carries the note, but is another."""
+    layer.metadata[MARK]["layer"] = key_of(layer)
+
+
+def is_ours(layer: Layer, kind: str) -> bool:
+    """Whether we made this very layer, in this role."""
+    return role(layer) == kind and layer.metadata[MARK].get("layer") == key_of(layer)
 
 
 def key_of(layer: Layer) -> str:

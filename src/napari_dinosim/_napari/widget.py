@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import CheckBox, ComboBox, Container, Label, ProgressBar, PushButton
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFileDialog, QSizePolicy
+from qtpy.QtWidgets import QFileDialog, QSizePolicy, QWidget
 
 from napari_dinosim._napari import registry
 from napari_dinosim._napari.bar_text import write_in_bar
-from napari_dinosim._napari.encoder_choices import DEVICES, FROM_FILE, encoder_titles
+from napari_dinosim._napari.controller import FIRST
+from napari_dinosim._napari.device_box import DeviceBox
+from napari_dinosim._napari.encoder_choices import FROM_FILE, encoder_titles
 from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.image_list import ImageList
+from napari_dinosim._napari.message_label import MessageLabel
 from napari_dinosim._napari.presence import Presence
 from napari_dinosim._napari.warm_up import describe_auto
 from napari_dinosim._napari.weights_panel import WeightsPanel
@@ -46,19 +48,13 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         self.controller = registry.acquire(napari_viewer, self)
-        self._auto = "auto"
         choice = self.controller.session.encoder
         self.encoder = ComboBox(
             choices=encoder_titles(),
             value=choice.name if choice.weights is None else FROM_FILE,
             tooltip="What turns patches into vectors.",
         )
-        self.device = ComboBox(
-            label="Device",
-            choices=self._device_choices,
-            value=choice.device,
-            tooltip="Where it computes: auto takes CUDA, then MPS, then the CPU.",
-        )
+        self.device = DeviceBox(choice.device)
         self.combine = ComboBox(
             label="Several points",
             choices=COMBINE,
@@ -78,7 +74,7 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
         self.start = PushButton(text="Start", tooltip=START)
         self.cancel = PushButton(text="Cancel", tooltip="Stop embedding; what is ready stays (Alt+C).", enabled=False)
         self.progress = ProgressBar(value=0, max=STEPS, visible=False)
-        self.message = Label(value="Press Start, then click on what you look for.")
+        self.message = MessageLabel(FIRST)
         choices = Container(widgets=[self.device, self.combine], labels=True)
         self.weights = WeightsPanel(self.controller.deliver)
         title = Label(value="Encoder")  # above its box, which needs the whole width
@@ -99,14 +95,10 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
         for box in (self.encoder, self.device, self.combine):
             box.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
             box.native.setMinimumContentsLength(8)
-        self.message.native.setWordWrap(True)
-        self.message.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.MinimumExpanding)
-        self.message.native.setMinimumHeight(4 * self.message.native.fontMetrics().lineSpacing())
-        self.message.native.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
-        self.message.native.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.start.native.setShortcut("Alt+S")
         self.cancel.native.setShortcut("Alt+C")
         self.native.setMinimumWidth(300)
+        QWidget.setTabOrder(self.images, self.encoder.native)
 
     def _connect(self) -> None:
         controller = self.controller
@@ -122,34 +114,32 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
             (controller.rows_changed, self._show_rows),
             (controller.row_changed, self._show_row),
             (controller.progress_changed, self._show_progress),
-            (controller.told, self._show_message),
+            (controller.choices_changed, self._show_choices),
+            (controller.told, self.message.tell),
         ]
         for signal, slot in links:
             signal.connect(slot)
-        self.weights.told.connect(self._show_message)
+        self.weights.told.connect(self.message.tell)
         self.weights.fetched.connect(self._say_fetched)
         self.weights.builtin.changed.connect(guarded(lambda _clicked: self._take(BUILTIN_NAME)))
         self.weights.file.changed.connect(guarded(lambda _clicked: self._take(FROM_FILE)))
         self.weights.here.connect(controller.session.prepare)
-        self.weights.look(controller.session.encoder.name)
-        ends = self.weights.shutdown, describe_auto(controller.engine, self._name_auto).cancel
+        self._show_choices()
+        ends = self.weights.shutdown, describe_auto(controller.engine, self.device.name_auto).cancel
         self._presence = Presence(self.native, partial(_leave, controller, links, ends, id(self)))
 
     # ---- what the person does ------------------------------------------------------------------------------------
 
     def _choose_encoder(self, name: str) -> None:
-        choice = self.controller.session.encoder
-        self.weights.look(name)
         if name != FROM_FILE:
             self._choose(name=name, weights=None)
             return
         path, _ = QFileDialog.getOpenFileName(self.native, "Weights of a DINO encoder", "", WEIGHTS_FILES)
         if path:
-            self._show_message(f"Encoder from {Path(path).name}.", False)
             self._choose(name="", weights=path)
+            self.message.tell(f"Encoder from {Path(path).name}.", False)
         else:
-            with self.encoder.changed.blocked():
-                self.encoder.value = choice.name if choice.weights is None else FROM_FILE
+            self._show_choices()
 
     def _take(self, name: str) -> None:
         self.encoder.value = name
@@ -158,6 +148,18 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
         self.controller.choose_encoder(replace(self.controller.session.encoder, **changed))
 
     # ---- what the controller tells -------------------------------------------------------------------------------
+
+    def _show_choices(self) -> None:
+        """Show what is chosen, here or in another widget of the same viewer."""
+        choice = self.controller.session.encoder
+        shown = FROM_FILE if choice.weights is not None else choice.name
+        values: list[tuple[Any, Any]] = [(self.device, choice.device), (self.combine, self.controller.combined_by)]
+        values += [(self.debias, choice.debias), (self.patches, self.controller.shows_patches)]
+        values += [(self.encoder, shown)] if shown in self.encoder.choices else []
+        for control, value in values:
+            with control.changed.blocked():
+                control.value = value
+        self.weights.look(shown)
 
     def _show_rows(self) -> None:
         self.images.set_rows(self.controller.rows())
@@ -173,22 +175,8 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
             self.progress.value = round(overall.fraction * STEPS)
             write_in_bar(self.progress.native, overall.sentence)  # there, so that no message is written over
 
-    def _show_message(self, text: str, is_error: bool) -> None:
-        self.message.value = f"⚠ {text}" if is_error else text
-
-    def _device_choices(self, _box: object) -> list[tuple[str, str]]:
-        return [(self._auto, "auto"), *((name, name) for name in DEVICES[1:])]
-
     def _say_fetched(self, title: str) -> None:
-        self._show_message(f"{title} is here. Press Start.", False)
-
-    def _name_auto(self, description: str) -> None:
-        self._auto = f"auto ({description})"
-        with self.device.changed.blocked():
-            value = self.device.value
-            self.device.native.clear()  # magicgui appends a choice whose text has changed
-            self.device.reset_choices()
-            self.device.value = value
+        self.message.tell(f"{title} is here. Press Start.", False)
 
 
 def _leave(controller: Controller, links: list[tuple[Any, Any]], ends: tuple[Any, ...], user: int) -> None:
