@@ -136,11 +136,12 @@ class Desk:
         camera, size = self.viewer.scene.camera, np.array(self.canvas.size)[::-1]
         for _ in range(3):
             corners = self._drawn(layer, place + np.array([(0, 0), (0, 1), (1, 0)]))
-            steps = corners[1:] - corners[0]
-            camera.zoom *= PIXEL_ON_SCREEN / np.linalg.norm(steps, axis=1).min()
+            steps = np.linalg.norm(corners[1:] - corners[0], axis=1)
+            if np.allclose(corners[0], size / 2, atol=1) and np.isclose(steps.min(), PIXEL_ON_SCREEN):
+                break
+            camera.zoom *= PIXEL_ON_SCREEN / steps.min()
             spin(0.01)
-            drawn = self._drawn(layer, [place])[0]
-            shift = (drawn - size / 2) / camera.zoom
+            shift = (self._drawn(layer, [place])[0] - size / 2) / camera.zoom
             camera.center = (0, *(np.asarray(camera.center)[-2:] + shift[::-1]))
             spin(0.01)
         x, y = self._drawn(layer, [place])[0]
