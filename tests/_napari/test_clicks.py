@@ -17,12 +17,10 @@ BESIDE = (0, 200)
     [
         ("builtin", (100, 150), (37, 120)),
         ("builtin", (100, 150), (99, 149)),
-        ("builtin", (100, 150), (97, 3)),
         ("builtin", (100, 150), (20, 147)),
         ("builtin", (15, 200), (7, 130)),
         ("dinov2_vits14", (75, 61), (40, 20)),
-        ("dinov2_vits14", (75, 61), (74, 60)),
-        ("dinov2_vits14", (75, 61), (72, 30)),
+        ("dinov2_vits14", (75, 61), (74, 30)),
     ],
 )
 def test_map_equals_the_formulas(desk, encoder, shape, click):
@@ -131,7 +129,7 @@ def test_paste(desk):
     found.assert_map(layer, image / 255, [(37, 120)])
 
 
-@pytest.mark.parametrize("place", [(-3, 20), (50, 152), (100.7, 70)])
+@pytest.mark.parametrize("place", [(-3, 20), (50, 150.7)])
 def test_click_outside_changes_nothing(desk, place):
     image = colours(100, 150)
     layer = Image(image, name="a")
@@ -176,7 +174,7 @@ def test_map_is_made_once_and_keeps_its_looks(desk):
     layer = Image(image, name="a")
     found = desk(layer)
     found.start()
-    clicks = [(8 + 9 * i, 8 + 14 * i) for i in range(10)]
+    clicks = [(8 + 18 * i, 8 + 28 * i) for i in range(5)]
     found.click(layer, clicks[0])
     made, inserted = found.map_of(layer), []
     found.viewer.layers.events.inserted.connect(lambda event: inserted.append(event.value))

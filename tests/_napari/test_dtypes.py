@@ -21,7 +21,7 @@ def clicked(desk, encoders, data, **kwargs):
     return found, layer
 
 
-@pytest.mark.parametrize("dtype", [np.uint16, np.int16, np.uint32, np.int8, np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("dtype", [np.uint16, np.int16, np.float16, np.float32, np.float64])
 def test_grey_is_stretched_between_the_contrast_limits(desk, encoders, dtype):
     data = (greys(*SHAPE) * 100).astype(dtype)
     found, layer = clicked(desk, encoders, data, contrast_limits=(10, 80))

@@ -69,11 +69,9 @@ def test_grey_rotated_and_anisotropic(desk, encoders):
 
 
 @pytest.mark.parametrize(
-    "units",
-    [("um", "nm"), ("nm", "um"), ("mm", "um"), ("um", "pixel")],
-    ids="-".join,
+    ("units", "clicked"),
+    [(("um", "nm"), 0), (("um", "nm"), 1), (("mm", "um"), 1), (("um", "pixel"), 0), (("um", "pixel"), 1)],
 )
-@pytest.mark.parametrize("clicked", [0, 1])
 @pytest.mark.filterwarnings("ignore:.*nits.*")
 def test_two_images_in_different_units(desk, units, clicked):
     """Units of different kinds are drawn as if they were pixels; those of one kind to scale."""
