@@ -1,4 +1,4 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import torch
 
 import napari_dinosim as dinosim
 from napari_dinosim.embeddings import default_count, largest_count
-from napari_dinosim.positional import find_directions
+from napari_dinosim.positional import find_directions, rebound
 from napari_dinosim.similarity import project_out, unit_vectors
 from planted import MeanColourEncoder, planted_spec
 
@@ -153,3 +153,11 @@ def test_projecting_out_keeps_type_and_length():
 def test_counts():
     assert [default_count(d) for d in (3, 40, 384, 1024)] == [1, 2, 19, 51]
     assert [largest_count(d) for d in (3, 40, 384)] == [1, 10, 96]
+
+
+def test_embeddings_of_a_freed_encoder_ask_the_one_that_is_loaded_anew(plain_image):
+    embeddings = dinosim.embed(plain_image, placed())
+    again = placed()
+    np.testing.assert_allclose(cosines(rebound(embeddings, again).debiased()), 1, atol=1e-5)
+    unbound = replace(embeddings, bias=None)
+    assert rebound(unbound, again) is unbound

@@ -4,6 +4,7 @@ import gc
 import math
 import tracemalloc
 import weakref
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -824,3 +825,15 @@ def test_what_goes_wrong_in_preparing_is_told_at_the_start(desk):
     assert desk.failures == []
     desk.start()
     assert desk.failures == [desk.load_error]
+
+
+def test_an_option_works_after_another_encoder_was_in_memory(desk):
+    desk.add("one", ONE)
+    desk.start()
+    desk.session.set_encoder(B)
+    assert desk.engine.wait(SOON)
+    desk.session.set_encoder(replace(A, debias=True))  # the plain embeddings of A are kept, its encoder is not
+    assert desk.engine.wait(SOON)
+    assert desk.stages() == {"one": Stage.READY}
+    assert desk.failures == []
+    assert len(desk.read) == 2

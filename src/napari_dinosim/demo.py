@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CLICK = (330.0, 152.0)
-"""(row, col) of the one prompt, on the rear tyre in the left image."""
+"""(row, col) of the one prompt, on the rear wheel in the left image."""
 
 NAMES = "left", "right"
 PICTURE = Path("demo.png")
@@ -78,7 +78,7 @@ def draw_pair(path: Path = PICTURE) -> Path:
         assert found is not None  # both are embedded, or search_pair has raised
         clicks = [(prompt.y, prompt.x) for prompt in session.prompts if prompt.source == key]
         panels.append(Panel(session.inputs[key].name, image, found.grid.upsample(found.values), found.best, clicks))
-    save(draw(panels, "What looks like the rear tyre? Built-in textures, not DINO"), path)
+    save(draw(panels, "What looks like the rear wheel? Built-in textures, not DINO"), path)
     return path.absolute()
 
 

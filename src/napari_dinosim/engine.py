@@ -206,7 +206,7 @@ class Engine:
         self._jobs.add(job)
 
         def tell(callback: Callable[[], None]) -> None:
-            self._deliver(lambda: None if job.cancelled else callback())
+            self._deliver(lambda: None if job.cancelled or self._closed else callback())
 
         if on_progress is not None:
             job.report = lambda progress: tell(lambda: on_progress(progress))

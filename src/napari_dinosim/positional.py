@@ -7,6 +7,7 @@ projecting them out of every embedding removes the bias.
 from __future__ import annotations
 
 import weakref
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -17,6 +18,7 @@ from napari_dinosim.similarity import unit_vectors
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from napari_dinosim.embeddings import PatchEmbeddings
     from napari_dinosim.encoders.base import Encoder
 
 NEGLIGIBLE = 1e-3
@@ -38,7 +40,7 @@ class PositionalBias:
 
     def __init__(self, encoder: Encoder, rows: int, cols: int) -> None:
         self._encoder = weakref.ref(encoder)
-        self._shape = rows, cols
+        self.shape = rows, cols
 
     def __call__(self, k: int) -> Tensor:
         """Return the first k directions of position.
@@ -63,9 +65,9 @@ class PositionalBias:
                 "positional bias: the encoder that made these embeddings has been freed. Load it and embed again."
             )
         held = _directions.setdefault(encoder, {})
-        if self._shape not in held:
-            held[self._shape] = find_directions(encoder, *self._shape)
-        return held[self._shape][:k]
+        if self.shape not in held:
+            held[self.shape] = find_directions(encoder, *self.shape)
+        return held[self.shape][:k]
 
 
 def find_directions(encoder: Encoder, rows: int, cols: int) -> Tensor:
@@ -93,3 +95,11 @@ def find_directions(encoder: Encoder, rows: int, cols: int) -> Tensor:
     matter = int((strengths / len(vectors) ** 0.5 > NEGLIGIBLE).sum())
     found: Tensor = directions[: min(matter, largest_count(vectors.shape[1]))]
     return found.clone()
+
+
+def rebound(embeddings: PatchEmbeddings, encoder: Encoder) -> PatchEmbeddings:
+    """Let embeddings ask this encoder for their directions: the one that made them, loaded anew."""
+    bias = embeddings.bias
+    if not isinstance(bias, PositionalBias):
+        return embeddings
+    return replace(embeddings, bias=PositionalBias(encoder, *bias.shape))

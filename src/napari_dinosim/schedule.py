@@ -134,8 +134,12 @@ class EmbeddingSchedule:
         held = self._underway.setdefault(_resumed_as(key), _Underway())
 
         def work(job: Job[Embedded]) -> Embedded:
+            from napari_dinosim.positional import rebound
+
             encoder = self._slot.get(key.encoder)
-            plain = known or _embed(job, image.read(key.plane), encoder, held)
+            if known is not None:  # its encoder may have been freed and loaded anew since
+                return (plain := rebound(known, encoder)), key.encoder.finish(plain)
+            plain = _embed(job, image.read(key.plane), encoder, held)
             return plain, key.encoder.finish(plain)
 
         self.running, self._fraction = key, 0.0

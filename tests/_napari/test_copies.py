@@ -9,7 +9,6 @@ from qtpy.QtWidgets import QFileDialog
 
 from events import spin
 from napari_dinosim._napari.inputs import Revisions, fingerprint
-from napari_dinosim._napari.message_label import breakable
 from napari_dinosim._napari.widget import DinosimWidget
 from napari_dinosim.loading import EncoderChoice
 from pictures import colours
@@ -133,9 +132,3 @@ def test_choosing_another_encoder_takes_an_error_away(bench):
     bench.encoders.load_error = None
     bench.controller.choose_encoder(EncoderChoice("dinov2_vits14"))
     assert not told[-1][1]
-
-
-def test_long_names_can_be_broken():
-    text = breakable("use napari_dinosim.download_weights('dinov3_vits16') and try")
-    assert max(len(part) for word in text.split() for part in word.split("\u200b")) < 20
-    assert text.replace("\u200b", "") == "use napari_dinosim.download_weights('dinov3_vits16') and try"

@@ -34,7 +34,11 @@ def test_the_widget_opens_with_what_was_set(settings, make_napari_viewer):
     _, widget = viewer.window.add_plugin_dock_widget("napari-dinosim")
     assert (widget.encoder.value, widget.device.value) == ("builtin", "cpu")
     assert widget.controller.session.encoder.precision == "float32"
+    assert widget.controller.session.encoder.layers is None  # it has no blocks
+    widget.encoder.value = "dinov3_vits16"
     assert widget.controller.session.encoder.layers == (8, 9, 10)
+    widget.encoder.value = "dinov3_convnext_tiny"
+    assert widget.controller.session.encoder.layers is None
 
 
 def test_an_unknown_encoder_gives_way_to_the_default(settings):

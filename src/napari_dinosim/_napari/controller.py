@@ -23,7 +23,9 @@ from napari_dinosim._napari.patch_overlay import PatchOverlay
 from napari_dinosim._napari.prompts_layer import PromptsLayer
 from napari_dinosim._napari.roles import MAP, key_of, role
 from napari_dinosim._napari.rows import ImageRow, image_row
+from napari_dinosim._napari.sentences import CLICK, CONTRAST_CHANGED, FIRST, NO_WEIGHTS
 from napari_dinosim.engine import Engine
+from napari_dinosim.errors import WeightsNotFoundError
 from napari_dinosim.prompts import PromptSet
 from napari_dinosim.session import SimilaritySession
 
@@ -37,10 +39,6 @@ if TYPE_CHECKING:
     from napari_dinosim.loading import EncoderChoice, EncoderSlot
     from napari_dinosim.prompts import Combine
     from napari_dinosim.states import PlaneIndex
-
-FIRST = "Press Start, then click on what you look for."
-CLICK = "Click on what you look for."
-CONTRAST_CHANGED = "Its contrast limits have changed; press Start to embed it anew."
 
 
 class Controller:
@@ -226,7 +224,8 @@ class Controller:
         self._watch.follow()
 
     def _tell(self, what: str | DinosimError) -> None:
-        self.told.emit(str(what), not isinstance(what, str))
+        missing = isinstance(what, WeightsNotFoundError)  # whose own words are for Python
+        self.told.emit(NO_WEIGHTS if missing else str(what), not isinstance(what, str))
 
     def _joined(self, layer: Image) -> None:
         if key_of(layer) not in self._unchecked:

@@ -29,7 +29,9 @@ def open_demo(click: Sequence[float], *, run: bool = True) -> napari.Viewer:
     _, widget = viewer.window.add_plugin_dock_widget("napari-dinosim")
     widget.encoder.value = "builtin"
     widget.controller.start()
-    widget.controller.prompts.layer.add([click])
+    prompts = widget.controller.prompts.layer
+    prompts.add([click])
+    prompts.selected_data = set()  # a selected point is framed in blue
     viewer.reset_view()
     if run:
         napari.run()

@@ -30,3 +30,9 @@ def patch_size(choice: EncoderChoice) -> int | None:
     """Patch size of a chosen encoder, where it is known before loading."""
     spec = _KNOWN.get(choice.name or "")
     return spec.patch_size if spec else None
+
+
+def has_blocks(choice: EncoderChoice) -> bool:
+    """Whether tokens can be taken from other blocks than the last: from transformers, and files may hold one."""
+    spec = _KNOWN.get(choice.name or "")
+    return spec is None or (spec.blocks > 1 and spec.family != "dinov3-convnext")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from magicgui.widgets import Label
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QSizePolicy
@@ -11,12 +9,9 @@ from qtpy.QtWidgets import QSizePolicy
 LINES = 4
 """Room for so many lines, so that nothing jumps when the sentence changes."""
 
-LONG_WORD = re.compile(r"\S{24,}")
-BREAK_AFTER = re.compile(r"([_.(/\\-])")
-
 
 class MessageLabel(Label):
-    """Wraps its text at any width, inside long names too, and lets it be selected and copied."""
+    """Wraps its text, and lets it be selected and copied; all of it is in the tooltip too, where a long path is cut."""
 
     def __init__(self, text: str) -> None:
         super().__init__(value=text)
@@ -30,9 +25,4 @@ class MessageLabel(Label):
 
     def tell(self, text: str, is_error: bool) -> None:
         """Show a sentence; an error is marked by a sign, not by colour alone."""
-        self.value = breakable(f"⚠ {text}" if is_error else text)
-
-
-def breakable(text: str) -> str:
-    """Let Qt break long words after their signs, by spaces of no width."""
-    return LONG_WORD.sub(lambda word: BREAK_AFTER.sub("\\1\u200b", word.group()), text)
+        self.value = self.tooltip = f"⚠ {text}" if is_error else text

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from napari.settings import get_plugin_settings
 from napari.utils.notifications import show_error
 
-from napari_dinosim._napari.encoder_choices import DEFAULT_ENCODER, encoder_titles
+from napari_dinosim._napari.encoder_choices import DEFAULT_ENCODER, encoder_titles, has_blocks
 from napari_dinosim.loading import EncoderChoice
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def with_live(choice: EncoderChoice) -> EncoderChoice:
     return replace(
         choice,
         precision=str(encoding.precision),
-        layers=parse_blocks(encoding.blocks),
+        layers=parse_blocks(encoding.blocks) if has_blocks(choice) else None,
         centre=bool(encoding.subtract_mean),
     )
 

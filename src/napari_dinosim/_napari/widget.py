@@ -12,13 +12,14 @@ from qtpy.QtWidgets import QFileDialog, QSizePolicy, QWidget
 
 from napari_dinosim._napari import registry
 from napari_dinosim._napari.bar_text import write_in_bar
-from napari_dinosim._napari.controller import FIRST
 from napari_dinosim._napari.device_box import DeviceBox
 from napari_dinosim._napari.encoder_choices import FROM_FILE, encoder_titles
 from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.image_list import ImageList
 from napari_dinosim._napari.message_label import MessageLabel
+from napari_dinosim._napari.preferences import with_live
 from napari_dinosim._napari.presence import Presence
+from napari_dinosim._napari.sentences import FIRST
 from napari_dinosim._napari.warm_up import describe_auto
 from napari_dinosim._napari.weights_panel import WeightsPanel
 from napari_dinosim.encoders.catalogue import BUILTIN_NAME
@@ -145,7 +146,7 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
         self.encoder.value = name
 
     def _choose(self, **changed: Any) -> None:
-        self.controller.choose_encoder(replace(self.controller.session.encoder, **changed))
+        self.controller.choose_encoder(with_live(replace(self.controller.session.encoder, **changed)))
 
     # ---- what the controller tells -------------------------------------------------------------------------------
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from napari_dinosim.encoders.catalogue import BUILTIN, BUILTIN_NAME, CATALOGUE, HUB_PREFIX, TIMM_PREFIX, catalogue_spec
+from napari_dinosim.encoders.catalogue import (
+    BUILTIN,
+    BUILTIN_NAME,
+    CATALOGUE,
+    HUB_PREFIX,
+    TIMM_PREFIX,
+    catalogue_spec,
+    same_weights,
+)
 from napari_dinosim.errors import LayerError, WeightsError, WeightsNotFoundError
 
 if TYPE_CHECKING:
@@ -51,6 +59,8 @@ def encoder_spec(name: str) -> EncoderSpec:
     """
     if name == BUILTIN_NAME:
         return BUILTIN
+    if (known := same_weights(name)) is not None:
+        return known
     if name.startswith((TIMM_PREFIX, HUB_PREFIX)):
         from napari_dinosim.encoders.generic import generic_spec
 

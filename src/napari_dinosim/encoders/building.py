@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from types import MethodType
+import weakref
 from typing import TYPE_CHECKING, Any, Final
 
 import timm
@@ -245,4 +245,5 @@ def _interpolate_as_meta(model: Any) -> None:
             [(self.cls_token + cls_position).expand(count, -1, -1), patches.flatten(1, 2) + positions], dim=1
         )
 
-    model._pos_embed = MethodType(with_positions, model)
+    itself = weakref.ref(model)  # a bound method would be a cycle, and keep the model until the next collection
+    model._pos_embed = lambda patches: with_positions(itself(), patches)

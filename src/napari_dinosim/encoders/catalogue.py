@@ -160,6 +160,18 @@ CATALOGUE: tuple[EncoderSpec, ...] = (
 _BY_NAME = {spec.name: spec for spec in CATALOGUE}
 
 
+def same_weights(name: str) -> EncoderSpec | None:
+    """Find the encoder of the table that a ``timm:`` or ``hf-hub:`` name means.
+
+    Its own specification says more of how its weights are read (rounded periods, interpolation) than any configuration.
+    """
+    prefix = TIMM_PREFIX if name.startswith(TIMM_PREFIX) else HUB_PREFIX if name.startswith(HUB_PREFIX) else None
+    if prefix is None:
+        return None
+    repository = f"timm/{name[len(prefix) :]}" if prefix == TIMM_PREFIX else name[len(prefix) :]
+    return next((spec for spec in CATALOGUE if repository in (spec.hub_repo, spec.gated_repo)), None)
+
+
 def catalogue_spec(name: str) -> EncoderSpec:
     """Look an encoder up by Meta's name.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import pickle
+import pickletools
 import re
 import zipfile
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 ZIP_START: Final = b"PK\x03\x04"
+MAKERS_OF_MEMORY: Final = frozenset({"builtins.bytearray", "__builtin__.bytearray", "torch.Tensor"})
+"""What a state dict never needs, and torch's weights-only reader calls with any number."""
+
 MOST_HEADER_BYTES: Final = 25_000_000
 """A safetensors header takes about 100 bytes a tensor; the largest models have a few thousand."""
 
@@ -186,6 +190,7 @@ def _read_torch(file: Path, size: int) -> dict[str, Tensor]:
             f"{'.'.join(map(str, SAFE_TORCH))} to read it safely. Update torch, or use a .safetensors file."
         )
     _check_zip(file, size)
+    _check_pickle(file)
     try:
         if file.suffix == ".safetensors":  # which torch.load would believe
             with file.open("rb") as stream:
@@ -214,6 +219,23 @@ def _read_torch(file: Path, size: int) -> dict[str, Tensor]:
             "Do not use this file; get the model again from a source you trust."
         )
     return tensors
+
+
+def _check_pickle(file: Path) -> None:
+    """Refuse what makes memory by its size alone, which torch's reader lets pass: ``bytearray(n)``, ``Tensor(n)``."""
+    with zipfile.ZipFile(file) as archive:
+        name = next(name for name in archive.namelist() if name.endswith("data.pkl"))
+        pickled = archive.read(name)
+    try:
+        calls = {str(arg).replace(" ", ".") for code, arg, _ in pickletools.genops(pickled) if code.name == "GLOBAL"}
+    except ValueError:
+        return  # damaged: its reader will say how
+    found = sorted(calls & MAKERS_OF_MEMORY)
+    if found:
+        raise WeightsError(
+            f"weights: {file.name!r} asks for {found[0]}, which takes memory of any size; nothing of it was run. "
+            "Do not use this file; get the model again from a source you trust."
+        )
 
 
 def _check_zip(file: Path, size: int) -> None:

@@ -221,5 +221,6 @@ def _check_that_it_may_be_fetched(spec: EncoderSpec) -> None:
     if licence_needs_acceptance(spec):
         raise LicenceNotAcceptedError(
             f"the weights of {spec.title} are under the {licence_to_accept(spec)}, not acknowledged yet. "
-            f"Read {spec.licence_url} and acknowledge it, or choose another encoder."
+            f"Read {spec.licence_url} and acknowledge it (Download… in the widget, accept_licence=True in Python), "
+            "or choose another encoder."
         )

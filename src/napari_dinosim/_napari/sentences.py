@@ -1,0 +1,11 @@
+"""Sentences that the window says in more than one place."""
+
+from __future__ import annotations
+
+FIRST = "Press Start, then click on what you look for."
+CLICK = "Click on what you look for."
+NO_WEIGHTS = (
+    "The weights of this encoder are not on this computer, and nothing is downloaded unasked. Three ways on, above: "
+    "Download…, From file… or Built-in."
+)
+CONTRAST_CHANGED = "Its contrast limits have changed; press Start to embed it anew."
