@@ -273,7 +273,7 @@ def counted(shapes: list[tuple[int, ...]]) -> list[tuple[tuple[int, ...], int]]:
 
 
 def bias_shape(embeddings) -> tuple[int, int]:
-    return embeddings.bias._shape
+    return embeddings.bias.shape
 
 
 def test_the_batch_is_halved_and_the_same_windows_are_tried_again():
