@@ -1,4 +1,4 @@
-"""From a change of prompts to all maps written: ours, and the plain way of the formulas, in one run.
+"""From a change of prompts to all maps written, and to napari told to draw them: ours, and the plain way, in one run.
 
 ``make bench`` prints both; the number in brackets is the ratio to the fastest of the group.
 """
@@ -13,16 +13,22 @@ import pytest
 from napari_dinosim.prompts import Prompt, PromptSet
 
 
-def ours(bench):
+def ours(bench, drawn):
     """Replace the prompts; the session makes the query and the maps, the controller writes the layers."""
-    session = bench.widget.controller.session
-    key = next(iter(session.inputs))
+    controller = bench.widget.controller
+    key = next(iter(controller.session.inputs))
     places = itertools.cycle([(100.0, 200.0), (700.0, 300.0), (450.0, 900.0)])
-    return lambda: session.set_prompts(PromptSet((Prompt(key, *next(places)),)))
+
+    def click():
+        controller.session.set_prompts(PromptSet((Prompt(key, *next(places)),)))
+        if drawn:
+            controller.maps.draw_written()
+
+    return click
 
 
-def plain(bench):
-    """Compute each map as the formulas are written, in numpy, and give the layer a new array."""
+def plain(bench, drawn):
+    """Compute each map as the formulas are written, in numpy, at the image's size, and give it to the layer."""
     session = bench.widget.controller.session
     maps = bench.widget.controller.maps
     held = {}
@@ -39,16 +45,18 @@ def plain(bench):
             scores = (vectors @ query / norms).reshape(shape)
             stretched = (scores - scores.min()) / (scores.max() - scores.min() + 1e-8)
             heat = stretched.repeat(16, axis=0).repeat(16, axis=1)[: size[0], : size[1]]
-            maps[key].data = (
-                heat if not maps[key].multiscale else [heat, heat[::2, ::2], heat[::4, ::4], heat[::8, ::8]]
-            )
+            if drawn:
+                levels = [heat, heat[::2, ::2], heat[::4, ::4], heat[::8, ::8]]
+                maps[key].data = levels if maps[key].multiscale else heat
 
     return click
 
 
 @pytest.mark.parametrize("way", [ours, plain], ids=["ours", "plain numpy"])
+@pytest.mark.parametrize("drawn", [False, True], ids=["written", "drawn"])
 @pytest.mark.parametrize(("count", "side"), [(4, 2048), (1, 8192)], ids=["four 2048", "one 8192"])
-def test_prompts_to_maps(benchmark, bench, way, count, side):
-    benchmark.group = f"prompts to maps: {count} × {side}², P = 16, D = 384"
+def test_prompts_to_maps(benchmark, bench, way, count, side, drawn):
+    end = "napari told to draw them" if drawn else "all maps written"
+    benchmark.group = f"prompts to {end}: {count} × {side}², P = 16, D = 384"
     open_bench = bench(count, side)
-    benchmark.pedantic(way(open_bench), setup=open_bench.settle, rounds=30, warmup_rounds=3)
+    benchmark.pedantic(way(open_bench, drawn), setup=open_bench.settle, rounds=30, warmup_rounds=3)

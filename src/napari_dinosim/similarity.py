@@ -108,8 +108,14 @@ def cosine_scores(vectors: Tensor, query: Tensor, combine: Combine = "max") -> T
         query = query.mean(dim=0, keepdim=True)
     flat = vectors.reshape(-1, vectors.shape[-1])
     step = len(flat) if flat.dtype == torch.float32 else max(1, CHUNK_ELEMENTS // flat.shape[1])
-    scores = torch.cat([(chunk.float() @ query.T).amax(dim=1) for chunk in torch.split(flat, step)])
+    parts = [_best(chunk.float(), query) for chunk in torch.split(flat, step)]
+    scores = parts[0] if len(parts) == 1 else torch.cat(parts)
     return scores.clamp_(-1, 1).reshape(vectors.shape[:-1]).cpu()
+
+
+def _best(vectors: Tensor, query: Tensor) -> Tensor:
+    """Highest cosine of each vector with the n of a query; one is the common case, and a product with a vector."""
+    return torch.mv(vectors, query[0]) if len(query) == 1 else (vectors @ query.T).amax(dim=1)
 
 
 def min_max(scores: Tensor) -> Tensor:

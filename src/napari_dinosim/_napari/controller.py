@@ -193,6 +193,7 @@ class Controller:
         self._rescale.cancel()
         self.engine.shutdown()
         self.prompts.release()
+        self.maps.shutdown()
         self._watch.close()
         for emitter, callback in self._viewer_connections():
             emitter.disconnect(callback)

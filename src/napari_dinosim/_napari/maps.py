@@ -45,6 +45,8 @@ class MapLayers:
         self._viewer, self._session = viewer, session
         self._layers: dict[str, Image] = {}
         self._looks: dict[str, dict[str, Any]] = {}
+        self._written: set[str] = set()
+        self._draw = qdebounced(guarded(self.draw_written), timeout=0)
         self._draw_thumbnails = qdebounced(guarded(self._refresh_thumbnails), timeout=THUMBNAIL_MS)
 
     def __getitem__(self, key: str) -> Image | None:
@@ -74,12 +76,24 @@ class MapLayers:
                 data.fill(np.nan)
             else:
                 found.grid.upsample(found.values, out=data)
-        layer.refresh(extent=False, highlight=False, thumbnail=False)
+        self._written.add(key)
+        self._draw()
+
+    def draw_written(self) -> None:
+        """Have napari draw what was written, once all maps are: on the next turn of the event loop."""
+        written, self._written = self._written, set()
+        for layer in [self._layers[key] for key in written if key in self._layers]:
+            layer.refresh(extent=False, highlight=False, thumbnail=False)
         self._draw_thumbnails()
 
     def _refresh_thumbnails(self) -> None:
         for layer in self._layers.values():
             layer.refresh(extent=False, highlight=False, data_displayed=False)
+
+    def shutdown(self) -> None:
+        """Draw no more; the layers stay."""
+        self._draw.cancel()
+        self._draw_thumbnails.cancel()
 
     def follow(self, image: Image) -> None:
         """Move the map to where its image lies."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,9 @@ if TYPE_CHECKING:
 
     from napari_dinosim.engine import Engine, Job
     from napari_dinosim.errors import DinosimError
+
+SLOW_MODULES = ("timm", "pandas", "napari_dinosim.encoders.builtin", "napari_dinosim.tiling")
+"""What the first Start needs: timm takes six seconds when cold, pandas (napari's own, for a Points layer) half of one."""
 
 logger = logging.getLogger("napari_dinosim")
 
@@ -33,10 +37,8 @@ def describe_auto(engine: Engine, told: Callable[[str], None]) -> Job[str]:
         from napari_dinosim.encoders._llvm import bind_triton_to_itself
 
         bind_triton_to_itself()
-        import timm  # noqa: F401  (the slowest import of all, six seconds when cold)
-
-        import napari_dinosim.encoders.builtin
-        import napari_dinosim.tiling  # noqa: F401
+        for name in SLOW_MODULES:
+            importlib.import_module(name)
         from napari_dinosim.encoders.devices import resolve_device
 
         return str(resolve_device("auto").type)
