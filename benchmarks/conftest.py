@@ -12,11 +12,13 @@ from napari.layers import Image
 from qtpy.QtWidgets import QApplication
 
 from napari_dinosim._napari import registry
-from napari_dinosim.encoders.base import EncoderSpec
 from napari_dinosim.loading import EncoderSlot
+from planted import planted_spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from napari_dinosim.encoders.base import EncoderSpec
 
 PATCH, DIMENSION = 16, 384
 
@@ -25,20 +27,7 @@ PATCH, DIMENSION = 16, 384
 class RandomEncoder:
     """Random tokens of the right shape: as many numbers as DINOv3 ViT-S/16 gives."""
 
-    spec: EncoderSpec = field(
-        default_factory=lambda: EncoderSpec(
-            name="random",
-            title="random",
-            patch_size=PATCH,
-            dimension=DIMENSION,
-            mean=(0.0, 0.0, 0.0),
-            std=(1.0, 1.0, 1.0),
-            source="",
-            licence="",
-            licence_url="",
-            download_bytes=0,
-        )
-    )
+    spec: EncoderSpec = field(default_factory=lambda: planted_spec(PATCH, "random", DIMENSION))
     identity: str = "random@1"
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     windows_per_batch: int = 1

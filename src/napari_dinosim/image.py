@@ -170,10 +170,13 @@ def _limits(
 def _finite_range(values: NDArray[Any], kind: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Finite minimum and maximum, one pair or one per channel; (0, 0) where nothing is finite."""
     flat = values.reshape(-1, values.shape[-1] if kind == CHANNELS else 1)
+    if flat.dtype.kind != "f":
+        return flat.min(axis=0).astype(np.float64), flat.max(axis=0).astype(np.float64)
     finite = np.isfinite(flat)
-    reverse, forward = np.where(finite, flat, np.inf).min(axis=0), np.where(finite, flat, -np.inf).max(axis=0)
-    some = finite.any(axis=0)
-    return np.where(some, reverse, 0.0).astype(np.float64), np.where(some, forward, 0.0).astype(np.float64)
+    low = flat.min(axis=0, where=finite, initial=np.inf).astype(np.float64)
+    high = flat.max(axis=0, where=finite, initial=-np.inf).astype(np.float64)
+    some = low <= high
+    return np.where(some, low, 0.0), np.where(some, high, 0.0)
 
 
 def _hues(channels: int) -> NDArray[np.float64]:

@@ -36,6 +36,15 @@ class _Underway:
     seconds: float = 0.0
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Running:
+    """The job that runs: the plane that it embeds, its ticket, and how far it is, from 0 to 1."""
+
+    key: CacheKey
+    job: Job[Embedded]
+    fraction: float = 0.0
+
+
 class EmbeddingSchedule:
     """Embeds whatever is wanted and missing.
 
@@ -70,19 +79,26 @@ class EmbeddingSchedule:
         wanted: Callable[[], dict[CacheKey, ImageInput]],
     ) -> None:
         self._engine, self._slot, self._cache, self._wanted = engine, slot, cache, wanted
-        self._job: Job[Embedded] | None = None
+        self._running: _Running | None = None
         self._failures: dict[CacheKey, DinosimError] = {}
         self._underway: dict[CacheKey, _Underway] = {}
         self._told: set[str] = set()
-        self._fraction = 0.0
         self._pixels_done = 0
         self.started = False
-        self.stopped_by_failure = False
-        self.running: CacheKey | None = None
+
+    @property
+    def running(self) -> CacheKey | None:
+        """The plane that is being embedded."""
+        return None if self._running is None else self._running.key
+
+    @property
+    def stopped_by_failure(self) -> bool:
+        """Whether it was not the person who stopped the work but an encoder that could not be had."""
+        return not self.started and any(_is_fatal(error) for error in self._failures.values())
 
     def start(self) -> None:
         """Embed from now on; what failed is tried again."""
-        self.started, self.stopped_by_failure = True, False
+        self.started = True
         self._failures.clear()
         self._told.clear()
         self.pump()
@@ -97,7 +113,7 @@ class EmbeddingSchedule:
 
     def cancel(self) -> None:
         """Stop; what is embedded stays, and so does what is done of the plane in work."""
-        self.started = self.stopped_by_failure = False
+        self.started = False
         self._drop_job()
         self.progress_changed.emit(None)
 
@@ -105,8 +121,8 @@ class EmbeddingSchedule:
         """State of a plane that is not embedded."""
         if key in self._failures:
             return InputState(Stage.FAILED, reason=str(self._failures[key]))
-        if key == self.running:
-            return InputState(Stage.RUNNING, self._fraction)
+        if self._running is not None and key == self._running.key:
+            return InputState(Stage.RUNNING, self._running.fraction)
         return InputState(Stage.WAITING if self.started else Stage.ABSENT)
 
     def pump(self) -> None:
@@ -114,9 +130,9 @@ class EmbeddingSchedule:
         wanted = self._wanted()
         resumable = {_resumed_as(key) for key in wanted}
         self._underway = {key: held for key, held in self._underway.items() if key in resumable}
-        if self.running is not None and self.running not in wanted:
+        if self._running is not None and self._running.key not in wanted:
             self._drop_job()
-        if self.running is not None or not self.started:
+        if self._running is not None or not self.started:
             return
         missing = self._missing(wanted)
         if not missing:
@@ -142,13 +158,13 @@ class EmbeddingSchedule:
             plain = _embed(job, image.read(key.plane), encoder, held)
             return plain, key.encoder.finish(plain)
 
-        self.running, self._fraction = key, 0.0
-        self._job = self._engine.submit(
+        job = self._engine.submit(
             work,
             on_done=lambda both: self._done(key, image, *both),
             on_error=lambda error: self._fail(key, error),
             on_progress=lambda report: self._hear(key, image, report),
         )
+        self._running = _Running(key, job)
         self.progress_changed.emit(Overall(self._share(image, 0.0), None, f"Preparing {image.name}"))
         self.changed.emit(key.source)
 
@@ -170,14 +186,15 @@ class EmbeddingSchedule:
             self.told.emit(report.text)
 
     def _advance(self, key: CacheKey, image: ImageInput, progress: Progress) -> None:
-        self._fraction = progress.fraction
+        if self._running is not None:
+            self._running = replace(self._running, fraction=progress.fraction)
         done = progress.fraction * _pixels(image)
         seconds = (self._left() - done) * progress.seconds / done if done else None
         self.progress_changed.emit(Overall(self._share(image, progress.fraction), seconds, f"Embedding {image.name}"))
         self.changed.emit(key.source)
 
     def _done(self, key: CacheKey, image: ImageInput, plain: PatchEmbeddings, embeddings: PatchEmbeddings) -> None:
-        self.running = self._job = None
+        self._running = None
         self._underway.pop(_resumed_as(key), None)
         self._pixels_done += _pixels(image)
         wanted = self._wanted()
@@ -189,20 +206,24 @@ class EmbeddingSchedule:
 
     def _fail(self, key: CacheKey, error: DinosimError) -> None:
         """Pass over an image that fails; stop for an encoder that cannot be had."""
-        self.running = self._job = None
+        self._running = None
         self._failures[key] = error
-        if not isinstance(error, ImageError | EncodingError):
+        if _is_fatal(error):
             self.cancel()
-            self.stopped_by_failure = True
         self.failed.emit(error)
         self.changed.emit(key.source)
         self.pump()
 
     def _drop_job(self) -> None:
-        if self._job is not None:
-            self._job.cancel()
-        self.running = self._job = None
+        if self._running is not None:
+            self._running.job.cancel()
+        self._running = None
         self._pixels_done = 0
+
+
+def _is_fatal(error: DinosimError) -> bool:
+    """Whether an error means every image, not one."""
+    return not isinstance(error, ImageError | EncodingError)
 
 
 def _nothing(_what: object) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from napari_dinosim.errors import DinosimError
 
 SLOW_MODULES = ("timm", "pandas", "napari_dinosim.encoders.builtin", "napari_dinosim.tiling")
-"""What the first Start needs: timm takes six seconds when cold, pandas (napari's own, for a Points layer) half of one."""
+"""What the first Start needs: timm takes six seconds when cold, pandas (napari's, for a Points layer) half of one."""
 
 logger = logging.getLogger("napari_dinosim")
 
