@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from napari.layers import Image
 
+from events import spin
 from napari_dinosim._napari.maps import LOOKS
 from pictures import colours
 
@@ -77,3 +79,29 @@ def test_best_match_of_each_image(bench):
     bench.point(a, (3, 4))
     assert bench.states() == {"a": "ready · best match 1.00", "b": "ready · best match 0.71"}
     assert bench.map_of(b) is not None
+
+
+def test_what_is_written_is_drawn(desk):
+    """The screen itself, at the first click and at one that rewrites the map in place."""
+    low, high = (68, 1, 84), (253, 231, 37)  # the ends of viridis
+    image = np.full((96, 160, 3), (10, 10, 250), np.uint8)
+    image[:80, :80], image[:80, 80:] = (10, 250, 10), (250, 10, 10)
+    layer = Image(image, name="a")
+    found = desk(layer)
+    found.start()
+    for clicked, left, right in (((20, 20), high, low), ((70, 140), high, high)):
+        found.click(layer, clicked)
+        found.map_of(layer).opacity = 1
+        found.prompts.visible = False
+        found.viewer.reset_view()
+        spin(0.3)
+        picture = found.viewer.screenshot(canvas_only=True, flash=False)
+        found.prompts.visible = True
+        np.testing.assert_allclose(colour_at(found, picture, layer, (50, 20)), left, atol=3)
+        np.testing.assert_allclose(colour_at(found, picture, layer, (50, 140)), right, atol=3)
+
+
+def colour_at(found, picture, layer, place):
+    """Colour on the screenshot at a place of a layer."""
+    x, y = found._drawn(layer, [place])[0] * picture.shape[1] / found.canvas.native.width()
+    return picture[round(float(y)), round(float(x)), :3]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 
 from events import spin
-from napari_dinosim._napari.prompts_layer import NAME, SYMBOL, Reading
+from napari_dinosim._napari.prompts_layer import NAME, SYMBOL
+from napari_dinosim._napari.reading import LeftOut, Reading
 from napari_dinosim.prompts import Prompt
 from pictures import colours
 
@@ -14,17 +17,24 @@ SHAPE = (100, 150)
 PROMPT = Prompt("a", 1, 2)
 
 
+def left_out(**counts):
+    return Reading(left_out=Counter({LeftOut[name]: count for name, count in counts.items()}))
+
+
 @pytest.mark.parametrize(
     ("reading", "text"),
     [
         (Reading(), ""),
-        (Reading(outside=1), "1 point outside every checked image: nothing is searched for there."),
-        (Reading(outside=3), "3 points outside every checked image: nothing is searched for there."),
-        (Reading(outside=3, nowhere=1), "1 point with NaN coordinates: left out. Delete or move them."),
-        (Reading(unsearched=2), "2 points on an image that is not checked: left out until it is, or they move."),
+        (left_out(OUTSIDE=1), "1 point outside every checked image: nothing is searched for there."),
+        (left_out(OUTSIDE=3), "3 points outside every checked image: nothing is searched for there."),
+        (left_out(OUTSIDE=3, NOWHERE=1), "1 point with NaN coordinates: left out. Delete or move them."),
+        (left_out(UNSEARCHED=2), "2 points on an image that is not checked: left out until it is, or until moved."),
         (Reading((PROMPT,), ("retina",)), "Searching for what is under 1 point in retina."),
         (Reading((PROMPT, PROMPT), ("a", "b")), "Searching for what is under 2 points in 2 images."),
-        (Reading((PROMPT,), ("a",), refused="In the grid."), "In the grid."),
+        (
+            left_out(REFUSED=1),
+            "1 point left out until moved: in 3-D or in the grid, a place says nothing of the image meant.",
+        ),
     ],
 )
 def test_what_is_told(reading, text):
@@ -92,14 +102,14 @@ def test_a_removed_image_leaves_its_points_to_nobody_until_they_move(bench):
 
 
 @pytest.mark.parametrize(
-    ("enter", "leave", "words"),
+    ("enter", "leave"),
     [
-        (lambda v: setattr(v.canvas.grid, "enabled", True), lambda v: setattr(v.canvas.grid, "enabled", False), "grid"),
-        (lambda v: setattr(v.dims, "ndisplay", 3), lambda v: setattr(v.dims, "ndisplay", 2), "3-D"),
+        (lambda v: setattr(v.canvas.grid, "enabled", True), lambda v: setattr(v.canvas.grid, "enabled", False)),
+        (lambda v: setattr(v.dims, "ndisplay", 3), lambda v: setattr(v.dims, "ndisplay", 2)),
     ],
     ids=["grid", "3-D"],
 )
-def test_new_points_are_refused_where_they_say_nothing_of_their_place(bench, enter, leave, words):
+def test_new_points_are_refused_where_they_say_nothing_of_their_place(bench, enter, leave):
     layer = bench.add(np.stack([colours(*SHAPE, seed)[..., 0] for seed in range(3)]), name="a")
     told = []
     bench.controller.told.connect(lambda text, _error: told.append(text))
@@ -108,11 +118,11 @@ def test_new_points_are_refused_where_they_say_nothing_of_their_place(bench, ent
     enter(bench.viewer)
     bench.point(layer, (1, 5, 5))
     assert len(bench.session.prompts) == 1
-    assert words in told[-1]
+    assert "1 point left out until moved: in 3-D or in the grid" in told[-1]
     leave(bench.viewer)
     bench.point(layer, (1, 60, 60))
     assert len(bench.session.prompts) == 2
-    assert "stays out until it is moved" in told[-1]
+    assert "1 point left out until moved" in told[-1]
 
 
 def test_the_last_point_gone_is_told(bench):

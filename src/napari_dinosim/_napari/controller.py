@@ -21,6 +21,7 @@ from napari_dinosim._napari.inputs import Revisions, image_input
 from napari_dinosim._napari.maps import MapLayers
 from napari_dinosim._napari.patch_overlay import PatchOverlay
 from napari_dinosim._napari.prompts_layer import PromptsLayer
+from napari_dinosim._napari.reading import LeftOut
 from napari_dinosim._napari.roles import MAP, key_of, role
 from napari_dinosim._napari.rows import ImageRow, image_row
 from napari_dinosim._napari.sentences import CLICK, CONTRAST_CHANGED, FIRST, NO_WEIGHTS
@@ -82,7 +83,6 @@ class Controller:
         self.overlay = PatchOverlay(viewer)
         self._unchecked: set[str] = set()
         self._revisions = Revisions()
-        self._any_points = False
         self.combined_by: Combine = "max"
         self.shows_patches = False
         self._watch = ImageWatch(viewer)
@@ -125,7 +125,6 @@ class Controller:
         if not images:
             self.told.emit("No image is checked. Open an image, or check one in the list.", True)
             return
-        self.told.emit(CLICK, False)
         for layer in images:
             self._revisions.look(layer)
             self._offer(layer)
@@ -166,11 +165,10 @@ class Controller:
         """Replace the session's prompts by what the points say."""
         reading = self.prompts.read(self.checked())
         self.session.set_prompts(PromptSet(reading.prompts, self.combined_by))
-        if reading.outside:
+        if reading.left_out:
             self.viewer.status = reading.text
-        if reading.text or self._any_points:
-            self.told.emit(reading.text or CLICK, reading.nowhere > 0)
-        self._any_points = bool(reading.text)
+        hint = FIRST if self.prompts.layer is None else CLICK
+        self.told.emit(reading.text or hint, reading.left_out[LeftOut.NOWHERE] > 0)
         self._redraw()
 
     def write_map(self, key: str) -> None:

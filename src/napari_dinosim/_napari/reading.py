@@ -1,0 +1,105 @@
+"""Which prompt each point is, or why it is none."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from napari_dinosim._napari.coordinates import contains, plane_of
+from napari_dinosim.prompts import Prompt
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+    from numpy.typing import NDArray
+
+    from napari_dinosim.states import PlaneIndex
+
+
+class LeftOut(Enum):
+    """Why a point is no prompt; the more urgent, the earlier."""
+
+    NOWHERE = "with NaN coordinates: left out. Delete or move them."
+    REFUSED = "left out until moved: in 3-D or in the grid, a place says nothing of the image meant."
+    OUTSIDE = "outside every checked image: nothing is searched for there."
+    UNSEARCHED = "on an image that is not checked: left out until it is, or until moved."
+
+
+class Owner(NamedTuple):
+    """The image that a point belongs to, by its key, and the plane there."""
+
+    key: str
+    plane: PlaneIndex
+
+
+NOBODY = Owner("", ())
+"""Owner of a point that was placed where that says nothing; it is nobody's until it is moved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the points say.
+
+    Parameters
+    ----------
+    prompts : tuple of Prompt
+    images : tuple of str
+        Names of the images that they lie in.
+    left_out : Counter of LeftOut
+        How many points are none, by reason.
+    """
+
+    prompts: tuple[Prompt, ...] = ()
+    images: tuple[str, ...] = ()
+    left_out: Counter[LeftOut] = field(default_factory=Counter)
+
+    @property
+    def text(self) -> str:
+        """What to tell the person of it; empty where there is no point."""
+        for reason in LeftOut:
+            if self.left_out[reason]:
+                return f"{_points(self.left_out[reason])} {reason.value}"
+        where = self.images[0] if len(self.images) == 1 else f"{len(self.images)} images"
+        return f"Searching for what is under {_points(len(self.prompts))} in {where}." if self.prompts else ""
+
+
+def read_point(
+    here: dict[str, tuple[Image, NDArray[np.float64]]], known: Owner | None, ndim: int, taken: bool
+) -> tuple[Prompt | LeftOut, Owner | None]:
+    """Say which prompt a point is, and whose it is from now on.
+
+    Parameters
+    ----------
+    here : dict of key to (Image, ndarray of shape (ndim,))
+        The checked images, the topmost first, and where the point lies in the data of each.
+    known : Owner, optional
+        Whose it was when it was last looked at, at the same place.
+    ndim : int
+        Axes of the point; an image may have more.
+    taken : bool
+        Whether a new point says which image is meant.
+
+    Returns
+    -------
+    Prompt or LeftOut
+    Owner or None
+    """
+    if known is None and not taken:
+        known = NOBODY
+    if known is not None and known.key not in here:
+        return LeftOut.REFUSED if known == NOBODY else LeftOut.UNSEARCHED, known
+    for key in [key for key, (image, _) in here.items() if image.visible] if known is None else [known.key]:
+        image, place = here[key]
+        if known is not None and ndim < image.ndim and len(known.plane) == image.ndim - 2:
+            place = np.r_[known.plane, place[-2:]]  # it keeps to the plane it was placed on
+        plane = plane_of(image, place)
+        if plane is not None and contains(image, place):
+            return Prompt(key, float(place[-2]), float(place[-1]), plane), Owner(key, plane)
+    return LeftOut.OUTSIDE, known
+
+
+def _points(count: int) -> str:
+    return f"{count} point" if count == 1 else f"{count} points"
