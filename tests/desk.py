@@ -80,7 +80,8 @@ class Desk:
             return image_plane(image[index] if index else image)
 
         shape = image.shape[len(plane) :][:2]
-        self.session.set_input(key, ImageInput(f"image {key}", shape, read, version), plane)
+        planes = image.shape[: len(plane)]
+        self.session.set_input(key, ImageInput(f"image {key}", shape, read, version, planes), plane)
 
     def add_failing(self, key: str, error: Exception) -> None:
         def read(index):

@@ -8,6 +8,7 @@ from napari_dinosim.cache import CacheKey, EmbeddingCache
 from napari_dinosim.embeddings import PatchEmbeddings
 from napari_dinosim.grid import PatchGrid
 from napari_dinosim.loading import EncoderChoice
+from napari_dinosim.mosaic import Mosaic
 
 ONE = 2 * 3 * 5 * 4
 """Bytes of one set of embeddings here."""
@@ -18,7 +19,7 @@ def key(source: str, plane=(), version=0, encoder="e") -> CacheKey:
 
 
 def some(dtype=torch.float32) -> PatchEmbeddings:
-    return PatchEmbeddings(torch.zeros(2, 3, 5, dtype=dtype), PatchGrid(2, 3, 1), "e@1")
+    return PatchEmbeddings(Mosaic.of(torch.zeros(2, 3, 5, dtype=dtype)), PatchGrid(2, 3, 1), "e@1")
 
 
 def held(cache: EmbeddingCache, names: str) -> str:

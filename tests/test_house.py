@@ -20,10 +20,12 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 FLOORS = (
     ("errors", "grid", "prompts"),
     ("image", "similarity"),
+    ("mosaic",),
     ("embeddings", "states"),
     ("encoders", "positional", "samples", "figure"),
     ("partial", "tiling", "analysis"),
     ("engine", "store", "loading", "cache"),
+    ("plan", "underway", "scoring"),
     ("schedule",),
     ("session",),
     ("cli", "demo", "_napari"),

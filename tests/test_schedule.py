@@ -23,6 +23,7 @@ from napari_dinosim.errors import (
 from napari_dinosim.grid import PatchGrid
 from napari_dinosim.image import image_plane
 from napari_dinosim.loading import EncoderChoice, EncoderSlot
+from napari_dinosim.mosaic import Mosaic
 from napari_dinosim.schedule import EmbeddingSchedule
 from napari_dinosim.states import ImageInput, InputState, Overall, Stage
 from planted import MeanColourEncoder
@@ -53,7 +54,7 @@ class PuppetEngine:
         return work(job)
 
     def done(self) -> None:
-        embeddings = PatchEmbeddings(torch.zeros(1, 1, 3), PatchGrid(1, 1, 1), "e@1")
+        embeddings = PatchEmbeddings(Mosaic.of(torch.zeros(1, 1, 3)), PatchGrid(1, 1, 1), "e@1")
         self.submitted[-1][2]((embeddings, embeddings))
 
     def fail(self, error: DinosimError) -> None:
@@ -81,14 +82,34 @@ class Bench:
         self.engine, self.cache, self.encoder = PuppetEngine(), EmbeddingCache(), MeanColourEncoder()
         sizes = sizes or ((),) * len(names)
         self.wanted = {key(name): image(name, *size) for name, size in zip(names, sizes, strict=True)}
+        self.background, self.whole, self.focused = {}, {}, None
         slot = EncoderSlot(lambda choice: self.encoder)
-        self.schedule = EmbeddingSchedule(self.engine, slot, self.cache, lambda: dict(self.wanted))
+        self.schedule = EmbeddingSchedule(self.engine, slot, self.cache, self)
         self.embedded, self.changed, self.progress, self.failed, self.told = [], [], [], [], []
         self.schedule.embedded.connect(lambda key, _: self.embedded.append(key.source))
         self.schedule.changed.connect(self.changed.append)
         self.schedule.progress_changed.connect(self.progress.append)
         self.schedule.failed.connect(self.failed.append)
         self.schedule.told.connect(self.told.append)
+
+    # ---- what is wanted
+
+    def urgent(self):
+        return dict(self.wanted)
+
+    def others(self):
+        yield from self.background.items()
+
+    def stacks(self):
+        yield from self.whole.items()
+
+    def wants(self, one):
+        return one in self.wanted or one in self.background
+
+    def focus(self, _one, _grid):
+        return self.focused
+
+    # ---- what is seen
 
     @property
     def running(self) -> str | None:
@@ -378,7 +399,7 @@ def test_after_a_cancellation_start_goes_on_with_the_next_window():
     bench.engine.job.report = told.append
     bench.finish()
     assert bench.encoder.calls == 4
-    assert [(one.done, one.total) for one in told] == [(3, 4), (4, 4)]
+    assert [(one.done, one.total) for one in told if isinstance(one, Progress)] == [(3, 4), (4, 4)]
 
 
 def test_time_left_counts_what_the_finished_windows_took():
@@ -427,7 +448,7 @@ def test_what_nobody_wants_any_more_is_dropped():
     bench.cancel_before(3)
     wanted, bench.wanted = bench.wanted, {}
     bench.schedule.pump()
-    assert bench.schedule._underway == {}
+    assert len(bench.schedule._underway) == 0
     bench.wanted = wanted
     bench.schedule.start()
     bench.finish()
@@ -438,7 +459,7 @@ def test_what_is_finished_is_not_kept_twice():
     bench = LargeBench("a")
     bench.schedule.start()
     bench.finish()
-    assert bench.schedule._underway == {}
+    assert len(bench.schedule._underway) == 0
 
 
 # --- notes

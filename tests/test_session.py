@@ -507,6 +507,7 @@ def stack() -> np.ndarray:
 
 
 def test_the_plane_on_screen_is_embedded_and_no_other(desk):
+    desk.session.set_scope("plane")
     desk.add("stack", stack(), plane=(2,))
     desk.start()
     assert desk.read == [("a", "stack", (2,))]
@@ -515,6 +516,7 @@ def test_the_plane_on_screen_is_embedded_and_no_other(desk):
 
 
 def test_scrolling_embeds_the_plane_that_comes_and_keeps_the_others(desk):
+    desk.session.set_scope("plane")
     desk.add("stack", stack(), plane=(2,))
     desk.start()
     desk.clear_notes()
@@ -528,6 +530,7 @@ def test_scrolling_embeds_the_plane_that_comes_and_keeps_the_others(desk):
 
 
 def test_each_plane_has_a_map_of_its_own(desk):
+    desk.session.set_scope("plane")
     planes = stack()
     desk.add("stack", planes, plane=(2,))
     desk.add("one", ONE)
@@ -545,6 +548,7 @@ def test_each_plane_has_a_map_of_its_own(desk):
 
 
 def test_a_plane_that_is_scrolled_past_is_not_finished(desk):
+    desk.session.set_scope("plane")
     desk.add("stack", stack(), plane=(0,))
     desk.close_gate()
     desk.session.start()
@@ -749,7 +753,7 @@ def test_nothing_is_kept_at_pixel_resolution(desk):
     storages = {one.untyped_storage().data_ptr(): one.untyped_storage().nbytes() for one in new}
     kept = sum(storages.values())
     patches = 64 * 64
-    assert kept <= patches * 4 * (3 + 2) + 12  # vectors of 3 numbers, scores, the map, and one query
+    assert kept <= patches * 4 * (3 + 3) + 12  # vectors of 3 numbers and their lengths, scores, the map, and one query
     assert held < patches * 4 * 10
 
 

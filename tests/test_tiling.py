@@ -490,7 +490,7 @@ def test_what_is_kept_holds_neither_encoder_nor_image():
     del encoder, plane
     gc.collect()
     assert [one() for one in held] == [None, None]
-    assert work._sum.device.type == "cpu"
+    assert work.mosaic.dense().device.type == "cpu"
 
 
 def test_finished_windows_leave_the_device(monkeypatch):

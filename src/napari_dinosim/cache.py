@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from typing import TYPE_CHECKING, NamedTuple
 
 import psutil
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from napari_dinosim.loading import EncoderChoice
 
 BUDGET_FRACTION = 0.25
-"""Share of the computer's memory that embeddings may take."""
+"""Share of the computer's memory, and of a GPU's, that embeddings may take."""
 
 
 class CacheKey(NamedTuple):
@@ -25,6 +25,11 @@ class CacheKey(NamedTuple):
     version: Hashable
     encoder: EncoderChoice
 
+    @property
+    def stack(self) -> CacheKey:
+        """What all planes of the input have in common."""
+        return self._replace(plane=())
+
 
 class EmbeddingCache:
     """Least-recently-used embeddings.
@@ -32,13 +37,15 @@ class EmbeddingCache:
     Parameters
     ----------
     budget : int, optional
-        Bytes; by default a quarter of the computer's memory.
+        Bytes in the computer's memory; by default a quarter of it. On a GPU it is a quarter of the GPU's memory.
     """
 
     def __init__(self, budget: int | None = None) -> None:
-        self._budget = int(psutil.virtual_memory().total * BUDGET_FRACTION) if budget is None else budget
+        self.budget = int(psutil.virtual_memory().total * BUDGET_FRACTION) if budget is None else budget
         self._held: OrderedDict[CacheKey, PatchEmbeddings] = OrderedDict()
-        self._bytes = 0
+        self._sizes: dict[CacheKey, tuple[str, int]] = {}
+        self._bytes: Counter[str] = Counter()
+        self._stacks: Counter[CacheKey] = Counter()
 
     def __contains__(self, key: CacheKey) -> bool:
         return key in self._held
@@ -49,28 +56,65 @@ class EmbeddingCache:
             self._held.move_to_end(key)
         return self._held.get(key)
 
+    def planes(self, stack: CacheKey) -> list[tuple[int, ...]]:
+        """Planes of an input that are held, for a key's :attr:`~CacheKey.stack`."""
+        return [key.plane for key in self._held if key.stack == stack] if self._stacks[stack] else []
+
+    def count(self, stack: CacheKey) -> int:
+        """How many planes of an input are held, for a key's :attr:`~CacheKey.stack`."""
+        return self._stacks[stack]
+
+    def room(self) -> int:
+        """Bytes left in the computer's memory; negative where the budget is exceeded."""
+        return self.budget - self._bytes["cpu"]
+
     def put(self, key: CacheKey, embeddings: PatchEmbeddings, wanted: Container[CacheKey] = ()) -> None:
         """Keep embeddings; while the budget is exceeded, others leave that are not wanted right now."""
-        self._drop(key)
+        self.drop(key)
         self._held[key] = embeddings
-        self._bytes += embeddings.vectors.nbytes
-        for old in list(self._held):
-            if self._bytes <= self._budget:
-                break
-            if old != key and old not in wanted:
-                self._drop(old)
+        device = embeddings.mosaic.device
+        self._sizes[key] = device, embeddings.mosaic.nbytes
+        self._bytes[device] += embeddings.mosaic.nbytes
+        self._stacks[key.stack] += 1
+        self._make_room(device, key, wanted)
+
+    def set_budget(self, budget: int, wanted: Container[CacheKey] = ()) -> None:
+        """Change the budget in the computer's memory, in bytes; what is too much leaves at once."""
+        self.budget = budget
+        self._make_room("cpu", None, wanted)
+
+    def drop(self, key: CacheKey) -> None:
+        """Let embeddings go, where they are held."""
+        if self._held.pop(key, None) is not None:
+            device, size = self._sizes.pop(key)
+            self._bytes[device] -= size
+            self._stacks[key.stack] -= 1
 
     def forget(self, source: str) -> None:
         """Drop all that is held of one input."""
         for key in [key for key in self._held if key.source == source]:
-            self._drop(key)
+            self.drop(key)
 
     def drop_other_versions(self, source: str, version: Hashable) -> None:
         """Drop what is held of an input whose pixels have changed since."""
         for key in [key for key in self._held if key.source == source and key.version != version]:
-            self._drop(key)
+            self.drop(key)
 
-    def _drop(self, key: CacheKey) -> None:
-        held = self._held.pop(key, None)
-        if held is not None:
-            self._bytes -= held.vectors.nbytes
+    def _make_room(self, device: str, new: CacheKey | None, wanted: Container[CacheKey]) -> None:
+        budget = self.budget if device == "cpu" else _budget_of(device)
+        for old in list(self._held):
+            if self._bytes[device] <= budget:
+                break
+            if old != new and old not in wanted and self._sizes[old][0] == device:
+                self.drop(old)
+
+
+def _budget_of(device: str) -> int:
+    """Bytes that embeddings may take on an accelerator, given as ``"cuda:0"`` or ``"mps"``."""
+    import torch
+
+    if device.startswith("cuda"):
+        total = int(torch.cuda.get_device_properties(device).total_memory)
+    else:  # shares the computer's memory
+        total = psutil.virtual_memory().total
+    return int(total * BUDGET_FRACTION)

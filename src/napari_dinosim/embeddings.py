@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from napari_dinosim.errors import EncoderMismatchError
-from napari_dinosim.similarity import Query, cosine_scores, min_max, project_out, unit_vectors
+from napari_dinosim.similarity import Query, min_max, project_out, unit_vectors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_dinosim.grid import PatchGrid
+    from napari_dinosim.mosaic import Mosaic
     from napari_dinosim.prompts import Combine
 
     Directions = Callable[[int], Tensor]
@@ -47,8 +48,8 @@ class PatchEmbeddings:
 
     Parameters
     ----------
-    vectors : Tensor of shape (rows, cols, D)
-        Unit vectors: float32 on the CPU, float16 on an accelerator.
+    mosaic : Mosaic
+        The vectors: float32 on the CPU, float16 on an accelerator and where there are very many.
     grid : PatchGrid
         Where the patches lie.
     encoder : str
@@ -59,22 +60,39 @@ class PatchEmbeddings:
         Where the encoder's directions of position come from, for :meth:`debiased`.
     """
 
-    vectors: Tensor
+    mosaic: Mosaic
     grid: PatchGrid
     encoder: str
     nonfinite: bool = False
     bias: Directions | None = None
 
     def __post_init__(self) -> None:
-        if tuple(self.vectors.shape[:2]) != self.grid.shape or self.vectors.ndim != 3:
+        if self.mosaic.shape != self.grid.shape:
             raise ValueError(
-                f"patch embeddings: found vectors of shape {tuple(self.vectors.shape)}, "
-                f"expected {(*self.grid.shape, 'D')} for {self.grid}."
+                f"patch embeddings: found {self.mosaic.shape} vectors, expected {self.grid.shape} for {self.grid}."
             )
 
     def __repr__(self) -> str:
-        rows, cols, dimension = self.vectors.shape
-        return f"<PatchEmbeddings {rows} × {cols} patches × {dimension} by {self.encoder}>"
+        rows, cols = self.mosaic.shape
+        return f"<PatchEmbeddings {rows} × {cols} patches × {self.dimension} by {self.encoder}>"
+
+    @property
+    def vectors(self) -> Tensor:
+        """Unit vectors, of shape (rows, cols, D), zero for patches that are not embedded.
+
+        Grids of more than 512 × 512 patches are kept in parts, which this puts together.
+        """
+        return self.mosaic.dense()
+
+    @property
+    def dimension(self) -> int:
+        """D, the length of a vector in numbers."""
+        return int(self.mosaic.blocks[0].vectors.shape[-1])
+
+    @property
+    def count(self) -> int:
+        """How many numbers there are, D for each embedded patch."""
+        return sum(block.vectors.numel() for block in self.mosaic.blocks)
 
     def query(self, points: Iterable[tuple[float, float]], combine: Combine = "max") -> Query:
         """Make a query from clicked places.
@@ -95,14 +113,15 @@ class PatchEmbeddings:
         ------
         OutsideImageError
             If a point lies outside the image.
+        NotEmbeddedError
+            If a point lies in a part of the image that is not embedded.
         ValueError
             If there is no point.
         """
         patches = [self.grid.patch_at(y, x) for y, x in points]
         if not patches:
             raise ValueError("no query: found no point, expected at least one (row, col). Add a prompt first.")
-        rows, cols = (list(axis) for axis in zip(*patches, strict=True))
-        return Query(self.vectors[rows, cols].to("cpu", torch.float32), self.encoder, combine)
+        return Query(self.mosaic.at(patches), self.encoder, combine)
 
     def cosine(self, query: Query) -> Tensor:
         """Cosine similarity of every patch with a query.
@@ -115,7 +134,7 @@ class PatchEmbeddings:
         Returns
         -------
         Tensor of shape (rows, cols), float32
-            Values in [-1, 1]; 1 at a queried patch itself.
+            Values in [-1, 1]; 1 at a queried patch itself; NaN for patches that are not embedded.
 
         Raises
         ------
@@ -127,7 +146,7 @@ class PatchEmbeddings:
                 f"encoder mismatch: the query was made with {query.encoder!r} but the image was embedded with "
                 f"{self.encoder!r}. Embed both with one encoder."
             )
-        return cosine_scores(self.vectors, query.vectors, query.combine)
+        return self.mosaic.scores(query.vectors, query.combine)
 
     def similarity_map(self, query: Query) -> NDArray[np.float32]:
         """Similarity map at the image's own resolution.
@@ -166,7 +185,7 @@ class PatchEmbeddings:
         LookupError
             If the encoder has been freed.
         """
-        dimension = self.vectors.shape[2]
+        dimension = self.dimension
         k = default_count(dimension) if k is None else k
         if not 1 <= k <= largest_count(dimension):
             raise ValueError(
@@ -175,8 +194,9 @@ class PatchEmbeddings:
             )
         if self.bias is None:
             raise ValueError("positional bias: these embeddings do not know their encoder. Embed the image again.")
-        vectors = project_out(self.vectors, self.bias(k))
-        return replace(self, vectors=vectors, encoder=f"{self.encoder}-debiased{k}", bias=None)
+        directions = self.bias(k)
+        mosaic = self.mosaic.mapped(lambda vectors: project_out(vectors, directions))
+        return replace(self, mosaic=mosaic, encoder=f"{self.encoder}-debiased{k}", bias=None)
 
     def centred(self) -> PatchEmbeddings:
         """Subtract the image's mean vector, which all its patches share, and scale back to unit length.
@@ -189,6 +209,11 @@ class PatchEmbeddings:
         PatchEmbeddings
             New ones, comparable with other centred ones only.
         """
-        mean = self.vectors.float().mean(dim=(0, 1))
-        vectors = torch.stack([unit_vectors(row.float() - mean).to(row.dtype) for row in self.vectors])
-        return replace(self, vectors=vectors, encoder=f"{self.encoder}-centred", bias=None)
+        mean = self.mosaic.mean()
+        mosaic = self.mosaic.mapped(lambda vectors: _less(vectors, mean.to(vectors.device)))
+        return replace(self, mosaic=mosaic, encoder=f"{self.encoder}-centred", bias=None)
+
+
+def _less(vectors: Tensor, mean: Tensor) -> Tensor:
+    """Subtract a vector from each, and scale back to unit length."""
+    return torch.stack([unit_vectors(row.float() - mean).to(row.dtype) for row in vectors])

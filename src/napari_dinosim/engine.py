@@ -3,7 +3,7 @@
 One click of **Start** takes this road:
 
 1. the session hands a piece of work to :meth:`Engine.submit` and keeps the :class:`Job`, its ticket;
-2. the engine's one worker thread runs it, asking the job now and then whether it was cancelled;
+2. the engine's worker thread runs it, asking the job now and then whether it was cancelled;
 3. progress, result or error travel through ``deliver`` into the owner's thread (Qt's, in napari);
 4. there the ticket is looked at once more: nothing is called for a job that was cancelled meanwhile.
 """
@@ -18,7 +18,7 @@ import warnings
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from napari_dinosim.errors import Cancelled, DinosimError, EncodingError
 
@@ -31,6 +31,11 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 Deliver = Callable[[Callable[[], None]], None]
 """Arranges for a function to be called in the owner's thread, in order, soon."""
+
+Lane = Literal["embedding", "scoring"]
+"""Kinds of work that do not wait for each other."""
+
+LANES: tuple[Lane, ...] = ("embedding", "scoring")
 
 
 def embed(
@@ -161,7 +166,7 @@ class Job(Generic[Result]):
 
 
 class Engine:
-    """One worker thread.
+    """One worker thread for each kind of work.
 
     Parameters
     ----------
@@ -172,7 +177,9 @@ class Engine:
     def __init__(self, deliver: Deliver | None = None) -> None:
         self._kept: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._deliver: Deliver = deliver or self._kept.put
-        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="napari-dinosim")
+        self._lanes = {
+            name: ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"napari-dinosim-{name}") for name in LANES
+        }
         self._closed = False
         self._jobs: set[Job[Any]] = set()
 
@@ -183,6 +190,7 @@ class Engine:
         on_done: Callable[[Result], None],
         on_error: Callable[[DinosimError], None],
         on_progress: Callable[[Any], None] | None = None,
+        lane: Lane = "embedding",
     ) -> Job[Result]:
         """Run a piece of work in the worker thread.
 
@@ -193,6 +201,8 @@ class Engine:
         on_done, on_error, on_progress : callable
             Called in the owner's thread, unless the job was cancelled. Every exception reaches ``on_error``
             as a :class:`DinosimError`.
+        lane : {"embedding", "scoring"}
+            Pieces of work in one lane wait for each other, those in different lanes do not.
 
         Returns
         -------
@@ -231,7 +241,7 @@ class Engine:
                 tell(lambda: on_error(plain))
             self._jobs.discard(job)  # last, so that wait() cannot miss what was told
 
-        self._pool.submit(run).add_done_callback(finished)
+        self._lanes[lane].submit(run).add_done_callback(finished)
         return job
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -257,7 +267,8 @@ class Engine:
         self._closed = True
         for job in tuple(self._jobs):
             job.cancel()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for pool in self._lanes.values():
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _forget_locals(error: BaseException | None) -> None:

@@ -20,6 +20,10 @@ class OutsideImageError(DinosimError, ValueError):
     """A coordinate lies outside the image."""
 
 
+class NotEmbeddedError(DinosimError, LookupError):
+    """A patch is asked for that is not embedded yet."""
+
+
 class EncoderMismatchError(DinosimError, ValueError):
     """A query and the embeddings it is put to come from different encoders."""
 

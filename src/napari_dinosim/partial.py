@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
-from napari_dinosim.similarity import unit_vectors
+from napari_dinosim.mosaic import Mosaic
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,6 +27,37 @@ class Window:
     rows: int
     cols: int
 
+    def gap(self, other: Window) -> int:
+        """Patches between two rectangles, along the axis where they are further apart; 0 where they meet."""
+        down = max(other.row - (self.row + self.rows), self.row - (other.row + other.rows), -1)
+        across = max(other.col - (self.col + self.cols), self.col - (other.col + other.cols), -1)
+        return max(down, across) + 1
+
+
+class Focus(NamedTuple):
+    """Which part of a plane is looked at.
+
+    Parameters
+    ----------
+    view : Window
+        What is on screen: its windows come first, then the others, outward.
+    only : bool
+        Whether the others are left out.
+    places : tuple of (row, col)
+        Patches that are needed too, wherever they are: those under prompts.
+    """
+
+    view: Window
+    only: bool = False
+    places: tuple[tuple[int, int], ...] = ()
+
+    def rank(self, window: Window) -> tuple[int, float]:
+        """Sort key of a window: the lower, the earlier; what is needed has 0 first."""
+        gaps = [window.gap(self.view), *(window.gap(Window(row, col, 1, 1)) for row, col in self.places)]
+        middle = abs(2 * (window.row - self.view.row) + window.rows - self.view.rows)
+        middle += abs(2 * (window.col - self.view.col) + window.cols - self.view.cols)
+        return min(gaps), middle
+
 
 @dataclass(slots=True, eq=False)
 class PartialPlane:
@@ -41,51 +72,61 @@ class PartialPlane:
         Which grid, and which encoder's identity; None before it is begun.
     windows : list of Window
         Into which the plane is cut.
-    done : int
-        How many of them are blended in.
     at_once : int
         How many the encoder is given at once.
     nonfinite : bool
         Whether NaN or ±inf were found so far.
+    unread : dict of int to str
+        Windows whose pixels could not be read, by their number, and why.
+    mosaic : Mosaic, optional
+        The vectors; None before it is begun.
     """
 
     of: tuple[PatchGrid, str] | None = None
     windows: list[Window] = field(default_factory=list)
-    done: int = 0
     at_once: int = 1
     nonfinite: bool = False
-    _sum: Tensor | None = None
+    unread: dict[int, str] = field(default_factory=dict)
+    mosaic: Mosaic | None = None
+    _done: set[int] = field(default_factory=set)
 
-    def begin(self, windows: list[Window], at_once: int) -> None:
+    def begin(self, grid: PatchGrid, windows: list[Window], at_once: int) -> None:
         """Begin anew with these windows."""
-        self.windows, self.done, self.at_once, self._sum = windows, 0, at_once, None
+        self.windows, self.at_once = windows, at_once
+        self.mosaic, self._done, self.unread = Mosaic(*grid.shape), set(), {}
 
     @property
-    def next(self) -> list[Window]:
-        """The windows to encode next; none when all are done."""
-        return self.windows[self.done : self.done + self.at_once]
+    def done(self) -> int:
+        """How many windows are blended in."""
+        return len(self._done)
 
-    def add(self, grid: PatchGrid, units: Tensor) -> None:
-        """Blend in the unit vectors of :attr:`next`, of shape (B, rows, cols, D), window by window."""
-        for window, vectors in zip(self.next, units.cpu(), strict=True):
-            if len(self.windows) == 1:
-                self._sum = vectors
-            else:
-                if self._sum is None:
-                    self._sum = torch.zeros(*grid.shape, vectors.shape[-1])
-                down = _ramp(window.row, window.rows, grid.rows)
-                across = _ramp(window.col, window.cols, grid.cols)
-                part = self._sum[window.row : window.row + window.rows, window.col : window.col + window.cols]
-                part += torch.outer(down, across)[..., None] * vectors
-            self.done += 1
+    def todo(self, focus: Focus | None = None) -> list[int]:
+        """Numbers of the windows that are left, the most wanted first."""
+        left = [number for number in range(len(self.windows)) if number not in self._done and number not in self.unread]
+        if focus is None:
+            return left
+        ranks = {number: focus.rank(self.windows[number]) for number in left}
+        return sorted((number for number in left if not focus.only or ranks[number][0] == 0), key=ranks.__getitem__)
 
-    def vectors(self) -> Tensor:
-        """Return the unit vectors of the whole grid, scaled row by row to spare a second copy."""
-        assert self._sum is not None  # a grid has at least one window
-        if len(self.windows) > 1:
-            for row in self._sum:
-                row.copy_(unit_vectors(row))
-        return self._sum
+    def next(self, focus: Focus | None = None) -> list[int]:
+        """Numbers of the windows to encode next; none when all are done."""
+        return self.todo(focus)[: self.at_once]
+
+    def add(self, numbers: list[int], units: Tensor) -> None:
+        """Blend in the unit vectors of some windows, of shape (B, rows, cols, D), one after the other."""
+        assert self.of is not None
+        assert self.mosaic is not None
+        grid = self.of[0]
+        for number, vectors in zip(numbers, units.cpu(), strict=True):
+            if number in self._done:
+                continue
+            window, weights = self.windows[number], None
+            if len(self.windows) > 1:
+                weights = torch.outer(
+                    _ramp(window.row, window.rows, grid.rows), _ramp(window.col, window.cols, grid.cols)
+                )
+            self.mosaic.add(window.row, window.col, vectors, weights)
+            self._done.add(number)
 
 
 def _ramp(start: int, side: int, length: int) -> Tensor:

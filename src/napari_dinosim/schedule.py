@@ -1,9 +1,16 @@
-"""What to embed next: one plane at a time, the most wanted first, nothing twice."""
+"""What to embed next: one plane at a time, the most wanted first, nothing twice.
+
+Urgent planes come first: those on screen and those that hold prompts. The others follow as long as the memory budget
+has room for them; of what is in memory, only what is not urgent ever leaves.
+"""
 
 from __future__ import annotations
 
+import math
 import time
+from collections import Counter
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from psygnal import Signal
@@ -11,29 +18,18 @@ from psygnal import Signal
 from napari_dinosim.engine import Note
 from napari_dinosim.errors import EncodingError, ImageError
 from napari_dinosim.states import ImageInput, InputState, Overall, Stage
+from napari_dinosim.underway import Grown, UnderwayPlanes, embed_underway, plain_key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from napari_dinosim.cache import CacheKey, EmbeddingCache
     from napari_dinosim.embeddings import PatchEmbeddings
-    from napari_dinosim.encoders.base import Encoder
     from napari_dinosim.engine import Engine, Job, Progress
     from napari_dinosim.errors import DinosimError
-    from napari_dinosim.image import ImagePlane
     from napari_dinosim.loading import EncoderChoice, EncoderSlot
-    from napari_dinosim.partial import PartialPlane
+    from napari_dinosim.plan import Plan
 
     Embedded = tuple[PatchEmbeddings, PatchEmbeddings]
     """What the encoder gives, and what was chosen to be made of it."""
-
-
-@dataclass(slots=True, eq=False)
-class _Underway:
-    """What is done of a plane that is not finished, and the seconds it took; the worker fills it, one job at a time."""
-
-    partial: PartialPlane | None = None
-    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,6 +39,10 @@ class _Running:
     key: CacheKey
     job: Job[Embedded]
     fraction: float = 0.0
+
+
+GROWS_EVERY = 0.5
+"""Seconds between two looks at a plane that is being embedded."""
 
 
 class EmbeddingSchedule:
@@ -56,8 +56,8 @@ class EmbeddingSchedule:
         Gives the loaded encoder, in the worker thread.
     cache : EmbeddingCache
         Where the results go.
-    wanted : callable() -> dict
-        Planes that should be embedded, the most wanted first; asked whenever a job could begin.
+    wanted : Plan
+        Asked whenever a job could begin.
     """
 
     embedded = Signal(object, object)
@@ -76,14 +76,16 @@ class EmbeddingSchedule:
         engine: Engine,
         slot: EncoderSlot,
         cache: EmbeddingCache,
-        wanted: Callable[[], dict[CacheKey, ImageInput]],
+        wanted: Plan,
     ) -> None:
         self._engine, self._slot, self._cache, self._wanted = engine, slot, cache, wanted
         self._running: _Running | None = None
         self._failures: dict[CacheKey, DinosimError] = {}
-        self._underway: dict[CacheKey, _Underway] = {}
+        self._underway = UnderwayPlanes()
         self._told: set[str] = set()
-        self._pixels_done = 0
+        self._plane_bytes: dict[CacheKey, int] = {}
+        self._pixels_done = self._pixels_left = 0
+        self._grown_at = 0.0
         self.started = False
 
     @property
@@ -97,10 +99,11 @@ class EmbeddingSchedule:
         return not self.started and any(_is_fatal(error) for error in self._failures.values())
 
     def start(self) -> None:
-        """Embed from now on; what failed is tried again."""
+        """Embed from now on; what failed, and what could not be read, is tried again."""
         self.started = True
         self._failures.clear()
         self._told.clear()
+        self._underway.retry()
         self.pump()
 
     def prepare(self, choice: EncoderChoice) -> None:
@@ -118,36 +121,74 @@ class EmbeddingSchedule:
         self.progress_changed.emit(None)
 
     def state(self, key: CacheKey) -> InputState:
-        """State of a plane that is not embedded."""
+        """State of a plane: of one that is embedded as a whole, too."""
         if key in self._failures:
             return InputState(Stage.FAILED, reason=str(self._failures[key]))
         if self._running is not None and key == self._running.key:
             return InputState(Stage.RUNNING, self._running.fraction)
+        if key in self._cache:
+            unread = self._underway.unread(key)
+            reason = f"{next(iter(unread.values()))} Press Start to try again." if unread else ""
+            return InputState(Stage.READY, 1.0, reason=reason, unread=len(unread))
         return InputState(Stage.WAITING if self.started else Stage.ABSENT)
 
     def pump(self) -> None:
         """Drop a job that nobody wants any more, and begin the most wanted one where nothing runs."""
-        wanted = self._wanted()
-        resumable = {_resumed_as(key) for key in wanted}
-        self._underway = {key: held for key, held in self._underway.items() if key in resumable}
-        if self._running is not None and self._running.key not in wanted:
+        urgent = self._wanted.urgent()
+        self._underway.forget([*urgent, *([self._running.key] if self._running else [])], self._cache)
+        missing = self._missing(urgent)
+        if self._running is not None and not self._goes_on(self._running.key, urgent, missing):
             self._drop_job()
         if self._running is not None or not self.started:
             return
-        missing = self._missing(wanted)
-        if not missing:
+        nearest = next((one for one in self._wanted.others() if self._lacks(one[0]) and self._has_room(*one)), None)
+        following = missing or ({} if nearest is None else dict([nearest]))
+        if not following:
             self._pixels_done = 0
             self.progress_changed.emit(None)
             return
-        key, image = next(iter(missing.items()))
-        self._begin(key, image)
+        self._pixels_left = sum(_pixels(image) for image in missing.values())
+        if nearest is not None:
+            self._pixels_left += self._pixels_of_others(urgent)
+        self._begin(*next(iter(following.items())))
 
-    def _missing(self, wanted: dict[CacheKey, ImageInput]) -> dict[CacheKey, ImageInput]:
-        return {key: image for key, image in wanted.items() if key not in self._cache and key not in self._failures}
+    def _pixels_of_others(self, urgent: dict[CacheKey, ImageInput]) -> int:
+        """Pixels of the planes that are wanted beside the urgent ones, and missing."""
+        counted = Counter(key.stack for key in urgent if key not in self._cache)
+        return sum(
+            max(math.prod(image.planes) - self._cache.count(stack) - counted[stack], 0) * _pixels(image)
+            for stack, image in self._wanted.stacks()
+        )
+
+    def _goes_on(self, key: CacheKey, urgent: dict[CacheKey, ImageInput], missing: dict[CacheKey, ImageInput]) -> bool:
+        """Whether what runs goes on: it does unless nobody wants it, or it takes long and something urgent waits."""
+        if key in urgent:
+            return True
+        return self._wanted.wants(key) and not (missing and self._underway.can_be_left(key))
+
+    def _missing(self, planes: dict[CacheKey, ImageInput]) -> dict[CacheKey, ImageInput]:
+        return {key: image for key, image in planes.items() if self._lacks(key)}
+
+    def _lacks(self, key: CacheKey) -> bool:
+        """Whether something is left to do of a plane."""
+        if key in self._failures:
+            return False
+        return key not in self._cache or self._underway.lacks(key, self._wanted.focus)
+
+    def _has_room(self, key: CacheKey, image: ImageInput) -> bool:
+        """Whether a plane that is not urgent fits into the budget beside all that is there."""
+        if self._plane_bytes.get(key.stack, 0) <= self._cache.room():
+            return True
+        self._tell(
+            f"The memory budget of {self._cache.budget / 1e9:.1f} GB is full: {self._cache.count(key.stack)} planes of "
+            f"{image.name} are embedded. The plane on screen always is; for more, raise the budget in Preferences."
+        )
+        return False
 
     def _begin(self, key: CacheKey, image: ImageInput) -> None:
-        known = self._cache.get(_plain(key))  # then only what comes after is left to do
-        held = self._underway.setdefault(_resumed_as(key), _Underway())
+        held = self._underway.begin(key)
+        known = None if held.shown_as else self._cache.get(plain_key(key))  # then only what comes after is left to do
+        budget = self._cache.budget
 
         def work(job: Job[Embedded]) -> Embedded:
             from napari_dinosim.positional import rebound
@@ -155,7 +196,7 @@ class EmbeddingSchedule:
             encoder = self._slot.get(key.encoder)
             if known is not None:  # its encoder may have been freed and loaded anew since
                 return (plain := rebound(known, encoder)), key.encoder.finish(plain)
-            plain = _embed(job, image.read(key.plane), encoder, held)
+            plain = embed_underway(job, image, key, encoder, held, partial(self._wanted.focus, key), budget)
             return plain, key.encoder.finish(plain)
 
         job = self._engine.submit(
@@ -168,40 +209,55 @@ class EmbeddingSchedule:
         self.progress_changed.emit(Overall(self._share(image, 0.0), None, f"Preparing {image.name}"))
         self.changed.emit(key.source)
 
-    def _left(self) -> int:
-        """Pixels that are wanted and missing, those of the running plane included."""
-        return sum(_pixels(image) for image in self._missing(self._wanted()).values())
-
     def _share(self, image: ImageInput, fraction: float) -> float:
         """Share of this run's pixels that is embedded."""
-        total = self._pixels_done + self._left()
+        total = self._pixels_done + self._pixels_left
         return (self._pixels_done + fraction * _pixels(image)) / total if total else 0.0
 
-    def _hear(self, key: CacheKey, image: ImageInput, report: Progress | Note) -> None:
-        """Hear from the job that runs; what was told since the start is not told again."""
-        if not isinstance(report, Note):
+    def _hear(self, key: CacheKey, image: ImageInput, report: Progress | Note | Grown) -> None:
+        """Hear from the job that runs."""
+        if isinstance(report, Note):
+            self._tell(report.text)
+        elif isinstance(report, Grown):
+            self._grow(key, report.embeddings)
+        else:
             self._advance(key, image, report)
-        elif report.text not in self._told:
-            self._told.add(report.text)
-            self.told.emit(report.text)
+
+    def _tell(self, text: str) -> None:
+        """Tell something, once since the start."""
+        if text not in self._told:
+            self._told.add(text)
+            self.told.emit(text)
+
+    def _grow(self, key: CacheKey, embeddings: PatchEmbeddings) -> None:
+        """Show what is done so far, now and then."""
+        if time.monotonic() - self._grown_at < GROWS_EVERY:
+            return
+        self._show(key, embeddings)
+        self._grown_at = time.monotonic()
+
+    def _show(self, key: CacheKey, embeddings: PatchEmbeddings) -> None:
+        self._underway.show(key)
+        self._cache.put(key, embeddings, self._wanted.urgent())
+        self.embedded.emit(key, embeddings)
 
     def _advance(self, key: CacheKey, image: ImageInput, progress: Progress) -> None:
         if self._running is not None:
             self._running = replace(self._running, fraction=progress.fraction)
         done = progress.fraction * _pixels(image)
-        seconds = (self._left() - done) * progress.seconds / done if done else None
+        seconds = (self._pixels_left - done) * progress.seconds / done if done else None
         self.progress_changed.emit(Overall(self._share(image, progress.fraction), seconds, f"Embedding {image.name}"))
         self.changed.emit(key.source)
 
     def _done(self, key: CacheKey, image: ImageInput, plain: PatchEmbeddings, embeddings: PatchEmbeddings) -> None:
         self._running = None
-        self._underway.pop(_resumed_as(key), None)
         self._pixels_done += _pixels(image)
-        wanted = self._wanted()
+        self._plane_bytes[key.stack] = embeddings.mosaic.nbytes
+        if plain.mosaic.complete:
+            self._underway.end(key)
         if embeddings is not plain:  # kept too, so that turning an option off embeds nothing again
-            self._cache.put(_plain(key), plain, wanted)
-        self._cache.put(key, embeddings, wanted)
-        self.embedded.emit(key, embeddings)
+            self._cache.put(plain_key(key), plain, self._wanted.urgent())
+        self._show(key, embeddings)
         self.pump()
 
     def _fail(self, key: CacheKey, error: DinosimError) -> None:
@@ -228,38 +284,6 @@ def _is_fatal(error: DinosimError) -> bool:
 
 def _nothing(_what: object) -> None:
     """Do nothing about it."""
-
-
-def _plain(key: CacheKey) -> CacheKey:
-    """Key of what the encoder itself gives, before anything is done to it."""
-    return key._replace(encoder=key.encoder.model)
-
-
-def _resumed_as(key: CacheKey) -> CacheKey:
-    """Key under which a plane is gone on with: wherever it is computed, so that another device can finish it."""
-    return key._replace(encoder=replace(key.encoder.model, device="auto", precision="auto"))
-
-
-def _embed(job: Job[Embedded], plane: ImagePlane, encoder: Encoder, held: _Underway) -> PatchEmbeddings:
-    """Embed a plane in the worker, from where it was left."""
-    from napari_dinosim.partial import PartialPlane
-    from napari_dinosim.tiling import encode_plane
-
-    if held.partial is None:
-        held.partial = PartialPlane()
-    job.begin(held.seconds)
-    began = time.perf_counter()
-    try:
-        return encode_plane(
-            plane,
-            encoder,
-            on_progress=job.advance,
-            cancelled=lambda: job.cancelled,
-            told=job.tell,
-            partial=held.partial,
-        )
-    finally:
-        held.seconds += time.perf_counter() - began
 
 
 def _pixels(image: ImageInput) -> int:

@@ -1,26 +1,30 @@
 """The heart: inputs, their embeddings, the prompts, the maps. Knows no screen.
 
 All methods are called in one thread, the owner's; the engine brings results back into it. The truth is here alone:
-what is chosen (inputs, encoder, prompts) and what is known (embeddings, failures). Everything else follows from it.
+what is chosen (the plan) and what is known (embeddings, failures). Everything else follows from it.
 """
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
 from napari_dinosim.cache import CacheKey, EmbeddingCache
-from napari_dinosim.errors import OutsideImageError
+from napari_dinosim.errors import NotEmbeddedError, OutsideImageError
 from napari_dinosim.loading import EncoderChoice, EncoderSlot
-from napari_dinosim.prompts import PromptSet
+from napari_dinosim.plan import Plan, Scope, View
 from napari_dinosim.schedule import EmbeddingSchedule
+from napari_dinosim.scoring import Normalisation, Scoring
 from napari_dinosim.states import ImageInput, InputState, PlaneIndex, SimilarityMap, Stage
 
 if TYPE_CHECKING:
     from napari_dinosim.embeddings import PatchEmbeddings
     from napari_dinosim.engine import Engine
     from napari_dinosim.errors import DinosimError
+    from napari_dinosim.prompts import PromptSet
     from napari_dinosim.similarity import Query
 
 
@@ -65,16 +69,14 @@ class SimilaritySession:
         cache: EmbeddingCache | None = None,
     ) -> None:
         self._cache = EmbeddingCache() if cache is None else cache
-        self._encoder = encoder
-        self._inputs: dict[str, ImageInput] = {}
-        self._shown: dict[str, PlaneIndex] = {}
-        self._prompts = PromptSet()
-        self._maps: dict[tuple[str, PlaneIndex], SimilarityMap] = {}
-        self._query: Query | None = None
+        self._plan = Plan(encoder)
         self._stale: dict[str, str] = {}
         self._told_nonfinite: set[str] = set()
         self._patch_sizes: dict[EncoderChoice, int] = {}
-        self._schedule = EmbeddingSchedule(engine, slot or EncoderSlot(), self._cache, self._wanted)
+        self._scoring = Scoring(engine, self._embeddings, self._planes)
+        self._scoring.changed.connect(self._map_made)
+        self._scoring.failed.connect(self.failed.emit)
+        self._schedule = EmbeddingSchedule(engine, slot or EncoderSlot(), self._cache, self._plan)
         self._schedule.embedded.connect(self._embedded)
         self._schedule.changed.connect(self.state_changed.emit)
         self._schedule.progress_changed.connect(self.progress_changed.emit)
@@ -86,22 +88,32 @@ class SimilaritySession:
     @property
     def encoder(self) -> EncoderChoice:
         """The chosen encoder."""
-        return self._encoder
+        return self._plan.encoder
 
     @property
     def inputs(self) -> dict[str, ImageInput]:
         """The inputs by key, in order; a copy."""
-        return dict(self._inputs)
+        return dict(self._plan.inputs)
 
     @property
     def prompts(self) -> PromptSet:
-        """The prompts."""
-        return self._prompts
+        """What was clicked."""
+        return self._plan.prompts
+
+    @property
+    def scope(self) -> Scope:
+        """How much of each input is embedded."""
+        return self._plan.scope
+
+    @property
+    def normalisation(self) -> Normalisation:
+        """Over what maps are stretched."""
+        return self._scoring.normalisation
 
     @property
     def patch_size(self) -> int | None:
         """Patch size of the chosen encoder in pixels, known once it has embedded something."""
-        return self._patch_sizes.get(self._encoder)
+        return self._patch_sizes.get(self._plan.encoder)
 
     @property
     def started(self) -> bool:
@@ -115,27 +127,45 @@ class SimilaritySession:
 
     def set_encoder(self, encoder: EncoderChoice) -> None:
         """Choose another encoder; embeddings of the old one are kept for a return to it, but never mixed in."""
-        if encoder == self._encoder:
+        if encoder == self._plan.encoder:
             return
-        self._encoder = encoder
+        self._plan.encoder = encoder
         if self._schedule.stopped_by_failure:  # a person who has pressed Start and takes a way on need not press again
             self._schedule.start()
         self._refresh()
 
+    def set_scope(self, scope: Scope) -> None:
+        """Choose how much of each input is embedded."""
+        self._plan.scope = scope
+        self._tell_states()
+        self._schedule.pump()
+
+    def set_normalisation(self, normalisation: Normalisation) -> None:
+        """Choose over what maps are stretched."""
+        self._scoring.set_normalisation(normalisation)
+        self._tell_maps()
+
+    def set_budget(self, budget: int) -> None:
+        """Choose how many bytes of the computer's memory embeddings may take."""
+        self._cache.set_budget(budget, self._plan.urgent())
+        self._tell_states()
+        self._schedule.pump()
+
     def set_input(self, key: str, image: ImageInput, plane: PlaneIndex = ()) -> None:
         """Add an input, or replace it where its pixels have changed."""
-        known = self._inputs.get(key)
+        known = self._plan.inputs.get(key)
         if known is None or known.version != image.version:
             self._stale.pop(key, None)
-        self._inputs[key] = image
-        self._shown[key] = plane
+        self._plan.inputs[key] = image
+        self._plan.shown[key] = plane
         self._cache.drop_other_versions(key, image.version)
         self._refresh()
 
     def remove_input(self, key: str, *, forget: bool = False) -> None:
         """Take an input out; its embeddings are kept for its return unless they shall be forgotten."""
-        if self._inputs.pop(key, None) is not None:
-            self._shown.pop(key)
+        if self._plan.inputs.pop(key, None) is not None:
+            self._plan.shown.pop(key)
+            self._plan.views.pop(key, None)
             self._refresh()
             self.map_changed.emit(key)
         if forget:
@@ -143,20 +173,27 @@ class SimilaritySession:
 
     def show_plane(self, key: str, plane: PlaneIndex) -> None:
         """Tell which plane of an input is on screen; it is embedded first."""
-        if key in self._inputs and self._shown[key] != plane:
-            self._shown[key] = plane
+        if key in self._plan.inputs and self._plan.shown[key] != plane:
+            self._plan.shown[key] = plane
             self.state_changed.emit(key)
             self._schedule.pump()
 
+    def show_view(self, key: str, view: View) -> None:
+        """Tell which part of the plane on screen is in view; it is embedded first, or alone, as the scope says."""
+        if key in self._plan.inputs and self._plan.views.get(key) != view:
+            self._plan.views[key] = view
+            if self._plan.scope == "field":
+                self._schedule.pump()
+
     def mark_stale(self, key: str, reason: str) -> None:
         """Note that an input is no longer seen as it is embedded, or, with an empty reason, that it is so again."""
-        if key in self._inputs:
+        if key in self._plan.inputs:
             self._stale[key] = reason
             self.state_changed.emit(key)
 
     def set_prompts(self, prompts: PromptSet) -> None:
         """Replace all prompts; the maps follow."""
-        self._prompts = prompts
+        self._plan.prompts = prompts
         self._refresh()
 
     def start(self) -> None:
@@ -166,7 +203,7 @@ class SimilaritySession:
 
     def prepare(self) -> None:
         """Load the chosen encoder, so that the first image need not wait for it."""
-        self._schedule.prepare(self._encoder)
+        self._schedule.prepare(self._plan.encoder)
 
     def cancel(self) -> None:
         """Stop embedding; what is ready stays."""
@@ -176,52 +213,42 @@ class SimilaritySession:
     # ---- what is known -------------------------------------------------------------------------------------------
 
     def state(self, key: str) -> InputState:
-        """State of the plane of an input that is on screen."""
-        if key not in self._inputs:
+        """State of the plane of an input that is on screen, and how many planes are embedded."""
+        image = self._plan.inputs.get(key)
+        if image is None:
             return InputState(Stage.ABSENT)
-        plane = self._shown[key]
-        cache_key = self._cache_key(key, plane)
+        cache_key = self._plan.key(key, self._plan.shown[key])
+        state = self._schedule.state(cache_key)
+        if image.planes:
+            state = replace(state, planes=(self._cache.count(cache_key.stack), math.prod(image.planes)))
         if cache_key not in self._cache:
-            return self._schedule.state(cache_key)
-        found = self.map(key, plane)
-        best = None if found is None else found.best
-        if self._stale.get(key):
-            return InputState(Stage.STALE, 1.0, best, self._stale[key])
-        return InputState(Stage.READY, 1.0, best)
+            return state
+        found = self.shown_map(key)
+        state = replace(state, best=None if found is None else found.best)
+        if state.stage is Stage.READY and self._stale.get(key):
+            return replace(state, stage=Stage.STALE, reason=self._stale[key])
+        return state
 
     def map(self, key: str, plane: PlaneIndex) -> SimilarityMap | None:
-        """Similarity map of a plane, or None while there is no query or no embedding of it."""
-        from napari_dinosim.similarity import min_max
-
-        if self._query is None:
-            return None
-        if (key, plane) not in self._maps:
-            embeddings = self._embeddings(key, plane)
-            if embeddings is None:
-                return None
-            scores = embeddings.cosine(self._query)
-            found = SimilarityMap(scores, min_max(scores).numpy(), embeddings.grid, float(scores.max()))
-            self._maps[key, plane] = found
-        return self._maps[key, plane]
+        """Similarity map of a plane, or None while there is no query or no embedding of it, or while it is made."""
+        return self._scoring.get(key, plane)
 
     def shown_map(self, key: str) -> SimilarityMap | None:
         """Similarity map of the plane of an input that is on screen."""
-        return self.map(key, self._shown[key]) if key in self._inputs else None
+        return self.map(key, self._plan.shown[key]) if key in self._plan.inputs else None
 
     # ---- how the one follows from the other ----------------------------------------------------------------------
 
-    def _cache_key(self, key: str, plane: PlaneIndex) -> CacheKey:
-        return CacheKey(key, plane, self._inputs[key].version, self._encoder)
-
     def _embeddings(self, key: str, plane: PlaneIndex) -> PatchEmbeddings | None:
-        return self._cache.get(self._cache_key(key, plane)) if key in self._inputs else None
+        return self._cache.get(self._plan.key(key, plane)) if key in self._plan.inputs else None
+
+    def _planes(self, key: str) -> list[PlaneIndex]:
+        return self._cache.planes(self._plan.key(key, ()).stack) if key in self._plan.inputs else []
 
     def _refresh(self) -> None:
         """Make the query anew from all prompts whose plane is embedded, then everything that hangs on it."""
-        self._query = self._make_query()
-        self._maps.clear()
-        for key in self._inputs:
-            self.map_changed.emit(key)
+        self._scoring.set_query(self._make_query())
+        self._tell_maps()
         self._tell_states()
         self._schedule.pump()
 
@@ -229,27 +256,30 @@ class SimilaritySession:
         from napari_dinosim.similarity import Query
 
         queries = []
-        for (source, plane), places in self._prompts.sources().items():
+        for (source, plane), places in self._plan.prompts.sources().items():
             embeddings = self._embeddings(source, plane)
             if embeddings is None:  # not yet: it joins the query when it is embedded
                 continue
             for place in places:
                 try:
-                    queries.append(embeddings.query([place], self._prompts.combine))
+                    queries.append(embeddings.query([place], self._plan.prompts.combine))
                 except OutsideImageError as error:
-                    self.message.emit(f"{self._inputs[source].name}: {error}")
+                    self.message.emit(f"{self._plan.inputs[source].name}: {error}")
+                except NotEmbeddedError:
+                    continue
         return Query.join(queries) if queries else None
 
     def _tell_states(self) -> None:
-        for key in self._inputs:
+        for key in self._plan.inputs:
             self.state_changed.emit(key)
 
-    # ---- embedding -----------------------------------------------------------------------------------------------
+    def _tell_maps(self) -> None:
+        for key in self._plan.inputs:
+            self.map_changed.emit(key)
 
-    def _wanted(self) -> dict[CacheKey, ImageInput]:
-        """Planes that should be embedded, the most wanted first: on screen, then those that hold prompts."""
-        places = [*self._shown.items(), *(place for place in self._prompts.sources() if place[0] in self._inputs)]
-        return {self._cache_key(*place): self._inputs[place[0]] for place in places}
+    def _map_made(self, key: str) -> None:
+        self.map_changed.emit(key)
+        self.state_changed.emit(key)
 
     def _failed(self, error: DinosimError) -> None:
         self.failed.emit(error)
@@ -261,9 +291,9 @@ class SimilaritySession:
             self._tell_states()
         if embeddings.nonfinite and key.source not in self._told_nonfinite:
             self._told_nonfinite.add(key.source)
-            self.message.emit(f"{self._inputs[key.source].name} holds NaN or ±inf; they are treated as black.")
-        if (key.source, key.plane) in self._prompts.sources():
+            self.message.emit(f"{self._plan.inputs[key.source].name} holds NaN or ±inf; they are treated as black.")
+        self._scoring.forget(key.source, key.plane)
+        if (key.source, key.plane) in self._plan.prompts.sources():
             self._refresh()
             return
-        self.map_changed.emit(key.source)
-        self.state_changed.emit(key.source)
+        self._map_made(key.source)

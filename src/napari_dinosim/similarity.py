@@ -6,6 +6,7 @@ Visualization" of the description this project was asked from; see ``docs/archit
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -121,9 +122,23 @@ def _best(vectors: Tensor, query: Tensor) -> Tensor:
 def min_max(scores: Tensor) -> Tensor:
     """Stretch one map to [0, 1], ``(s − min S) / (max S − min S + ε)``.
 
-    A constant map becomes zero everywhere.
+    A constant map becomes zero everywhere; NaN, for what is not known, stays NaN.
     """
-    low, high = scores.aminmax()
+    low, high = extremes(scores)
+    return stretch(scores, low, high)
+
+
+def extremes(scores: Tensor) -> tuple[float, float]:
+    """Lowest and highest score, NaN aside; (nan, nan) where there is none."""
+    low, high = (float(value) for value in scores.aminmax())
+    if math.isnan(low):  # one NaN makes both
+        known = scores[~scores.isnan()]
+        low, high = (float(value) for value in known.aminmax()) if len(known) else (math.nan, math.nan)
+    return low, high
+
+
+def stretch(scores: Tensor, low: float, high: float) -> Tensor:
+    """Stretch scores so that ``low`` becomes 0 and ``high`` 1."""
     return (scores - low) / (high - low + EPSILON)
 
 

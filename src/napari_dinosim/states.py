@@ -42,19 +42,31 @@ class InputState:
     best : float, optional
         Its highest cosine with the query.
     reason : str
-        Why it failed or is stale.
+        Why it failed, is stale or is not whole.
+    planes : (ready, total), optional
+        How many planes of a stack are embedded.
+    unread : int
+        Parts of the plane that could not be read.
     """
 
     stage: Stage
     fraction: float = 0.0
     best: float | None = None
     reason: str = ""
+    planes: tuple[int, int] | None = None
+    unread: int = 0
 
     @property
     def text(self) -> str:
         """A few words: ``"45 %"``, ``"ready · best match 0.83"``."""
-        words = f"{self.fraction:.0%}".replace("%", " %") if self.stage is Stage.RUNNING else str(self.stage)
-        return words if self.best is None else f"{words} · best match {self.best:.2f}"
+        words = [f"{self.fraction:.0%}".replace("%", " %") if self.stage is Stage.RUNNING else str(self.stage)]
+        if self.unread:
+            words.append("a part unread" if self.unread == 1 else f"{self.unread} parts unread")
+        if self.planes is not None:
+            words.append(f"{self.planes[0]} of {self.planes[1]} planes")
+        if self.best is not None:
+            words.append(f"best match {self.best:.2f}")
+        return " · ".join(words)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,12 +83,15 @@ class ImageInput:
         Called in a worker thread.
     version : hashable
         Equal versions have equal pixels: embeddings of another version are never used.
+    planes : tuple of int
+        How many planes there are along each leading axis (t, z, …); empty for a single plane.
     """
 
     name: str
     shape: tuple[int, int]
     read: Callable[[PlaneIndex], ImagePlane]
     version: Hashable = 0
+    planes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

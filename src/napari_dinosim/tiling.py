@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import gc
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
@@ -20,7 +21,7 @@ import torch
 
 from napari_dinosim.embeddings import PatchEmbeddings
 from napari_dinosim.encoders.devices import is_out_of_memory
-from napari_dinosim.errors import Cancelled, EncodingError, OutOfMemoryError
+from napari_dinosim.errors import Cancelled, EncodingError, ImageError, OutOfMemoryError
 from napari_dinosim.grid import PatchGrid
 from napari_dinosim.partial import HALO, PartialPlane, Window
 from napari_dinosim.positional import PositionalBias
@@ -29,10 +30,13 @@ from napari_dinosim.similarity import unit_vectors
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from napari_dinosim.encoders.base import Encoder
     from napari_dinosim.image import ImagePlane
+    from napari_dinosim.mosaic import Mosaic
+    from napari_dinosim.partial import Focus
 
 ONE_PASS = 1024
 """Longest side, in pixels, that is encoded in one forward pass."""
@@ -92,6 +96,7 @@ def encode_plane(
     cancelled: Callable[[], bool] | None = None,
     told: Callable[[str], None] | None = None,
     partial: PartialPlane | None = None,
+    focus: Callable[[PatchGrid], Focus | None] | None = None,
 ) -> PatchEmbeddings:
     """Embed one image plane, window by window.
 
@@ -107,18 +112,22 @@ def encode_plane(
     told : callable(str), optional
         Called with a sentence whenever less is asked of a device because it has too little memory.
     partial : PartialPlane, optional
-        Where to keep what is done, and to go on from: given again after an error or a cancellation, with the same
-        plane, no finished window is encoded twice.
+        Where to keep what is done, and to go on from, with the same plane: no window is encoded twice.
+    focus : callable(PatchGrid) -> Focus or None, optional
+        Asked before each batch: which windows come first, and whether the others are left out.
 
     Returns
     -------
     PatchEmbeddings
-        Unit vectors, float32 on the CPU, float16 on an accelerator.
+        Unit vectors, float32 on the CPU, float16 on an accelerator; unknown where windows were left out or could not be
+        read.
 
     Raises
     ------
     Cancelled
         If ``cancelled()`` became true.
+    ImageError
+        If nothing of the plane could be read.
     EncodingError
         If the encoder failed.
     OutOfMemoryError
@@ -129,43 +138,87 @@ def encode_plane(
     of = grid, encoder.identity
     if not work.done or work.of != of:
         work.of, work.nonfinite = of, False
-        work.begin(plan_windows(grid), encoder.windows_per_batch)
-    tell = told or (lambda _sentence: None)
-    for done in _run(work, grid, plane, encoder, tell):
-        if on_progress is not None and done:
-            on_progress(done, len(work.windows))
-        if cancelled is not None and work.next and cancelled():
+        work.begin(grid, plan_windows(grid), encoder.windows_per_batch)
+    look, tell = focus or _everywhere, told or (lambda _sentence: None)
+    for left in _run(work, grid, plane, encoder, look, tell):
+        if on_progress is not None and work.done:
+            on_progress(work.done, work.done + left)
+        if cancelled is not None and left and cancelled():
             raise Cancelled("Embedding was cancelled; press Start to go on.")
+    return _finished(work, encoder, tell)
+
+
+def _everywhere(_grid: PatchGrid) -> None:
+    """Look at no part more than at others."""
+
+
+def _finished(work: PartialPlane, encoder: Encoder, tell: Callable[[str], None]) -> PatchEmbeddings:
+    """Embeddings of all that was wanted and could be read."""
+    if not work.done:
+        why = next(iter(work.unread.values()))
+        work.unread.clear()
+        raise ImageError(f"{why} Nothing of the image could be read; press Start to try again.")
+    found = embeddings_of(work, encoder)
+    return replace(found, mosaic=_stored(found.mosaic, encoder, tell)) if found.mosaic.complete else found
+
+
+def embeddings_of(work: PartialPlane, encoder: Encoder) -> PatchEmbeddings:
+    """Embeddings of what is done of a plane; they grow while the work goes on."""
+    assert work.of is not None
+    assert work.mosaic is not None
     bias = PositionalBias(encoder, work.windows[0].rows, work.windows[0].cols)
-    return PatchEmbeddings(_stored(work.vectors(), encoder, tell), grid, encoder.identity, work.nonfinite, bias)
+    return PatchEmbeddings(work.mosaic, work.of[0], encoder.identity, work.nonfinite, bias)
 
 
 def _run(
-    work: PartialPlane, grid: PatchGrid, plane: ImagePlane, encoder: Encoder, tell: Callable[[str], None]
+    work: PartialPlane,
+    grid: PatchGrid,
+    plane: ImagePlane,
+    encoder: Encoder,
+    look: Callable[[PatchGrid], Focus | None],
+    tell: Callable[[str], None],
 ) -> Iterator[int]:
-    """Encode the windows that are not done yet; yields how many are, at first and after each attempt."""
-    yield work.done
+    """Encode the windows that are not done yet; yields how many are left, at first and after each attempt."""
+    todo = work.todo(look(grid))
+    yield len(todo)
     tried: list[str] = []
-    while batch := work.next:
-        device, asked = encoder.device, f"{_count(len(batch))} of {_size(batch[0], grid)} on {encoder.device}"
-        pixels, found = _read(plane, batch, grid.patch_size)
-        work.nonfinite |= found
-        if not _fits(work, grid, encoder, pixels):
-            tried.append(asked)
+    while todo:
+        readable, pixels = _read(work, todo[: work.at_once], grid.patch_size, plane, tell)
+        device = encoder.device
+        if readable and not _fits(work, readable, encoder, pixels):
+            tried.append(f"{_count(len(readable))} of {_size(work.windows[readable[0]], grid)} on {device}")
             tell(_ask_less(work, grid, encoder, device, tried))
-        yield work.done
+        todo = work.todo(look(grid))
+        yield len(todo)
 
 
-def _read(plane: ImagePlane, batch: list[Window], size: int) -> tuple[Tensor, bool]:
-    """Pixels of a batch of windows, (B, H, W, 3) in [0, 1], and whether NaN or ±inf were found."""
-    parts = [plane.window(w.row * size, w.col * size, w.rows * size, w.cols * size) for w in batch]
-    return torch.from_numpy(np.stack([pixels for pixels, _ in parts])), any(found for _, found in parts)
+def _read(
+    work: PartialPlane, numbers: list[int], size: int, plane: ImagePlane, tell: Callable[[str], None]
+) -> tuple[list[int], Tensor]:
+    """Read the pixels of a batch of windows, (B, H, W, 3) in [0, 1]; returns which could be read, and their pixels."""
+    parts: dict[int, NDArray[np.float32]] = {}
+    for number in numbers:
+        window = work.windows[number]
+        try:
+            parts[number], found = plane.window(
+                window.row * size, window.col * size, window.rows * size, window.cols * size
+            )
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a file, a graph or a network throws is told; the others go on
+            reason = f"Reading failed with {type(error).__name__}: {error}.".replace("..", ".")
+            work.unread[number] = reason
+            if len(work.windows) > 1:
+                tell(f"{reason} That part stays empty; press Start to try it again.")
+        else:
+            work.nonfinite |= found
+    return list(parts), torch.from_numpy(np.stack(list(parts.values()))) if parts else torch.empty(0)
 
 
-def _fits(work: PartialPlane, grid: PatchGrid, encoder: Encoder, pixels: Tensor) -> bool:
-    """Encode and blend in the next windows; False where there is too little memory for them."""
+def _fits(work: PartialPlane, numbers: list[int], encoder: Encoder, pixels: Tensor) -> bool:
+    """Encode and blend in some windows; False where there is too little memory for them."""
     try:
-        work.add(grid, unit_vectors(encoder.encode(pixels)))
+        work.add(numbers, unit_vectors(encoder.encode(pixels)))
     except (EncodingError, RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
@@ -177,14 +230,14 @@ def _fits(work: PartialPlane, grid: PatchGrid, encoder: Encoder, pixels: Tensor)
 
 def _ask_less(work: PartialPlane, grid: PatchGrid, encoder: Encoder, device: torch.device, tried: list[str]) -> str:
     """Go one step down: half the windows at once, then smaller ones, then the CPU; returns what people are told."""
-    asked, window = len(work.next), work.windows[0]
+    asked, window = min(work.at_once, len(work.todo())), work.windows[0]
     if asked > 1:
         work.at_once = asked // 2
         return f"{device} has too little memory for {_count(asked)} at once: going on with {work.at_once} at a time."
     for side in SMALLER_WINDOWS:
         smaller = plan_windows(grid, side)
         if smaller[0].rows * smaller[0].cols < window.rows * window.cols:
-            work.begin(smaller, 1)
+            work.begin(grid, smaller, 1)
             return (
                 f"{device} has too little memory for windows of {_size(window, grid)}: beginning the image anew "
                 f"with {_size(smaller[0], grid)}."
@@ -192,7 +245,7 @@ def _ask_less(work: PartialPlane, grid: PatchGrid, encoder: Encoder, device: tor
     if device.type != "cpu" and isinstance(encoder, Movable):
         with suppress(OutOfMemoryError):
             encoder.to_cpu()
-            work.begin(plan_windows(grid), encoder.windows_per_batch)
+            work.begin(grid, plan_windows(grid), encoder.windows_per_batch)
             return (
                 f"{device} has too little memory even for one window of {_size(window, grid)}: beginning the image "
                 "anew on the CPU, slower, until the encoder is loaded again."
@@ -212,14 +265,14 @@ def _size(window: Window, grid: PatchGrid) -> str:
     return f"{window.rows * grid.patch_size} × {window.cols * grid.patch_size} pixels"
 
 
-def _stored(vectors: Tensor, encoder: Encoder, tell: Callable[[str], None]) -> Tensor:
+def _stored(mosaic: Mosaic, encoder: Encoder, tell: Callable[[str], None]) -> Mosaic:
     """Move the vectors to an accelerator in half precision; where they do not fit, they stay on the CPU."""
     if encoder.device.type == "cpu":
-        return vectors
+        return mosaic
     try:
-        return vectors.to(torch.float16).to(encoder.device)
+        return mosaic.mapped(lambda vectors: vectors.to(torch.float16).to(encoder.device))
     except RuntimeError as error:
         if not is_out_of_memory(error):
             raise
     tell(f"{encoder.device} has no room for the embeddings: they stay in the computer's memory.")
-    return vectors
+    return mosaic

@@ -1,0 +1,247 @@
+"""Unit vectors of a patch grid, kept block by block: patches that nothing was written to take no memory.
+
+A grid of up to :data:`ONE_BLOCK` patches is one block, and so one tensor. A larger one is cut, so that a part of a huge
+image can be embedded, searched and kept by itself.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import torch
+
+from napari_dinosim.errors import NotEmbeddedError
+from napari_dinosim.similarity import EPSILON, cosine_scores
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from torch import Tensor
+
+    from napari_dinosim.prompts import Combine
+
+ONE_BLOCK = 512**2
+"""Patches of the largest grid that is one block: 8192² pixels at a patch size of 16."""
+
+SIDE = 128
+"""Side of a block of larger grids, in patches: 25 MB at D = 384 in float32."""
+
+HALF_ABOVE = 1 << 30
+"""Bytes of float32 above which a grid is kept in float16, on every machine; that costs at most 1e-4 in cosine."""
+
+
+@dataclass(slots=True, eq=False)
+class Block:
+    """A rectangle of patches.
+
+    Parameters
+    ----------
+    vectors : Tensor of shape (rows, cols, D)
+        Unit vectors; zero where nothing was written.
+    lengths : Tensor of shape (rows, cols), float32
+        Length of the weighted sum that each was made of, so that more can be added; 0 where nothing was written.
+    whole : bool
+        Whether all was written to.
+    """
+
+    vectors: Tensor
+    lengths: Tensor
+    whole: bool = False
+
+
+class Mosaic:
+    """Unit vectors of a patch grid.
+
+    One thread may write while others read.
+
+    Parameters
+    ----------
+    rows, cols : int
+        Shape of the grid, in patches.
+    """
+
+    def __init__(self, rows: int, cols: int) -> None:
+        self.shape = rows, cols
+        self._side = max(rows, cols) if rows * cols <= ONE_BLOCK else SIDE
+        self._blocks: dict[tuple[int, int], Block] = {}
+        self._lock = threading.Lock()
+
+    @classmethod
+    def of(cls, vectors: Tensor) -> Self:
+        """Hold vectors of shape (rows, cols, D), all of them known; nothing is copied."""
+        if vectors.ndim != 3:
+            raise ValueError(f"vectors: found shape {tuple(vectors.shape)}, expected (rows, cols, D).")
+        rows, cols = vectors.shape[:2]
+        made = cls(rows, cols)
+        made._side = max(rows, cols)
+        made._blocks[0, 0] = Block(vectors, _ones(rows, cols), True)
+        return made
+
+    @property
+    def blocks(self) -> list[Block]:
+        """Those that something was written to."""
+        return list(self._blocks.values())
+
+    @property
+    def complete(self) -> bool:
+        """Whether every patch is known."""
+        return len(self._blocks) == self._count and all(block.whole for block in self.blocks)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the vectors."""
+        return sum(block.vectors.nbytes for block in self.blocks)
+
+    @property
+    def device(self) -> str:
+        """Where the vectors are, such as ``"cpu"`` or ``"cuda:0"``."""
+        return next((str(block.vectors.device) for block in self._blocks.values()), "cpu")
+
+    @property
+    def _count(self) -> int:
+        rows, cols = self.shape
+        return -(-rows // self._side) * -(-cols // self._side)
+
+    def add(self, row: int, col: int, units: Tensor, weights: Tensor | None = None) -> None:
+        """Blend in the unit vectors of a rectangle.
+
+        Where rectangles overlap, the result is the weighted sum of their vectors, scaled to unit length.
+
+        Parameters
+        ----------
+        row, col : int
+            Its first patch.
+        units : Tensor of shape (r, c, D), float32
+        weights : Tensor of shape (r, c), optional
+            Positive; by default 1.
+        """
+        if weights is None and tuple(units.shape[:2]) == self.shape and self._count == 1:
+            with self._lock:  # the only one: nothing to blend, nothing to copy
+                self._blocks[0, 0] = Block(units, _ones(*self.shape), True)
+            return
+        rows, cols = units.shape[:2]
+        weights = torch.ones(rows, cols) if weights is None else weights
+        for i in range(row // self._side, (row + rows - 1) // self._side + 1):
+            for j in range(col // self._side, (col + cols - 1) // self._side + 1):
+                top, left = i * self._side, j * self._side
+                down, across = _overlap(row, rows, top, self._side), _overlap(col, cols, left, self._side)
+                self._blend(i, j, down, across, units[_moved(down, top - row), _moved(across, left - col)],
+                            weights[_moved(down, top - row), _moved(across, left - col)])  # fmt: skip
+
+    def _blend(self, i: int, j: int, down: slice, across: slice, units: Tensor, weights: Tensor) -> None:
+        """Add to a rectangle of one block."""
+        with self._lock:
+            block = self._blocks.get((i, j)) or self._make(i, j, units.shape[-1])
+            vectors, lengths = block.vectors[down, across], block.lengths[down, across]
+            for k in range(len(units)):  # row by row, to spare copies of the whole
+                total = vectors[k].float() * lengths[k, :, None] + units[k] * weights[k, :, None]
+                length: Tensor = torch.linalg.vector_norm(total, dim=-1)
+                vectors[k] = (total / (length[:, None] + EPSILON)).to(vectors.dtype)
+                lengths[k] = length.clamp_min(EPSILON)
+            block.whole = block.whole or bool((block.lengths > 0).all())
+            self._blocks[i, j] = block
+
+    def _make(self, i: int, j: int, dimension: int) -> Block:
+        rows = min(self._side, self.shape[0] - i * self._side)
+        cols = min(self._side, self.shape[1] - j * self._side)
+        halved = self.shape[0] * self.shape[1] * dimension * 4 > HALF_ABOVE
+        dtype = torch.float16 if halved else torch.float32
+        return Block(torch.zeros(rows, cols, dimension, dtype=dtype), torch.zeros(rows, cols))
+
+    def at(self, patches: Sequence[tuple[int, int]]) -> Tensor:
+        """Vectors of some patches.
+
+        Parameters
+        ----------
+        patches : sequence of (row, col)
+
+        Returns
+        -------
+        Tensor of shape (n, D), float32, on the CPU
+
+        Raises
+        ------
+        NotEmbeddedError
+            If one is not known yet.
+        """
+        found = []
+        for row, col in patches:
+            block = self._blocks.get((row // self._side, col // self._side))
+            y, x = row % self._side, col % self._side
+            if block is None or not block.lengths[y, x] > 0:
+                raise NotEmbeddedError(
+                    f"patch ({row}, {col}): found it not embedded, expected an embedded one. "
+                    "Wait until it is, or embed that part of the image."
+                )
+            found.append(block.vectors[y, x].to("cpu", torch.float32))
+        return torch.stack(found)
+
+    def scores(self, query: Tensor, combine: Combine = "max") -> Tensor:
+        """Cosine of every patch with a query, NaN where a patch is not known.
+
+        Parameters
+        ----------
+        query : Tensor of shape (n, D)
+        combine : {"max", "mean"}
+
+        Returns
+        -------
+        Tensor of shape (rows, cols), float32, on the CPU
+        """
+        if self._count == 1 and self.complete:
+            return cosine_scores(self.blocks[0].vectors, query, combine)
+        scores = torch.full(self.shape, torch.nan)
+        for (i, j), block in list(self._blocks.items()):
+            with self._lock:
+                found = cosine_scores(block.vectors, query, combine)
+                found[block.lengths == 0] = torch.nan
+            scores[i * self._side : i * self._side + len(found), j * self._side : j * self._side + found.shape[1]] = (
+                found
+            )
+        return scores
+
+    def mapped(self, change: Callable[[Tensor], Tensor]) -> Mosaic:
+        """Make another mosaic of what a function makes of the vectors, (rows, cols, D), of each block."""
+        made = Mosaic(*self.shape)
+        made._side = self._side
+        made._blocks = {
+            place: Block(change(block.vectors), block.lengths, block.whole) for place, block in self._blocks.items()
+        }
+        return made
+
+    def mean(self) -> Tensor:
+        """Mean vector of the known patches, of shape (D,), float32; summed row by row."""
+        total = torch.stack([row.float().sum(dim=0) for block in self.blocks for row in block.vectors]).sum(dim=0)
+        known = sum(int((block.lengths > 0).sum()) for block in self.blocks)
+        return total / known
+
+    def dense(self) -> Tensor:
+        """All vectors as one tensor of shape (rows, cols, D), zero where not known; a single block is not copied."""
+        if self._count == 1 and self._blocks:
+            return self._blocks[0, 0].vectors
+        any_block = self.blocks[0].vectors
+        whole = torch.zeros(*self.shape, any_block.shape[-1], dtype=any_block.dtype, device=any_block.device)
+        for (i, j), block in self._blocks.items():
+            self._place(whole, i, j, block)[...] = block.vectors
+        return whole
+
+    def _place(self, whole: Tensor, i: int, j: int, block: Block) -> Tensor:
+        """Part of a tensor over the whole grid that a block covers."""
+        rows, cols = block.lengths.shape
+        return whole[i * self._side : i * self._side + rows, j * self._side : j * self._side + cols]
+
+
+def _ones(rows: int, cols: int) -> Tensor:
+    """Lengths of vectors to which nothing will be added; one number in memory."""
+    return torch.ones(1, 1).expand(rows, cols)
+
+
+def _overlap(start: int, length: int, corner: int, side: int) -> slice:
+    """Part of a block, along one axis, that a run covers."""
+    return slice(max(start - corner, 0), min(start + length - corner, side))
+
+
+def _moved(part: slice, by: int) -> slice:
+    return slice(part.start + by, part.stop + by)

@@ -1,0 +1,176 @@
+"""The maps of all planes under one query, made when they are asked for.
+
+Small ones are made at once, in the owner's thread. Where there are more numbers to go through than a frame allows, a
+worker does it, and the map of the query before stays until then.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from psygnal import Signal
+
+from napari_dinosim.states import SimilarityMap
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+
+    from napari_dinosim.embeddings import PatchEmbeddings
+    from napari_dinosim.engine import Engine, Job
+    from napari_dinosim.errors import DinosimError
+    from napari_dinosim.similarity import Query
+    from napari_dinosim.states import PlaneIndex
+
+    Place = tuple[str, PlaneIndex]
+    Extremes = tuple[float, float]
+
+Normalisation = Literal["plane", "stack"]
+"""Over what a map is stretched to [0, 1]: its plane, or all embedded planes of its input."""
+
+AT_ONCE = 50_000_000
+"""Numbers that are gone through in the owner's thread, for one map: 10 ms on two cores."""
+
+
+class Scoring:
+    """Similarity maps by input and plane.
+
+    Parameters
+    ----------
+    engine : Engine
+        Makes the large ones.
+    embeddings : callable(key, plane) -> PatchEmbeddings or None
+    planes : callable(key) -> list of plane index
+        Planes of an input that are embedded.
+    """
+
+    changed = Signal(str)
+    """A worker has finished a map of an input: its key."""
+    failed = Signal(object)
+    """A DinosimError."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        embeddings: Callable[[str, PlaneIndex], PatchEmbeddings | None],
+        planes: Callable[[str], list[PlaneIndex]],
+    ) -> None:
+        self._engine, self._embeddings, self._planes = engine, embeddings, planes
+        self._query: Query | None = None
+        self._normalisation: Normalisation = "plane"
+        self._maps: dict[Place, SimilarityMap] = {}
+        self._before: dict[Place, SimilarityMap] = {}
+        self._extremes: dict[Place, Extremes] = {}
+        self._jobs: dict[Place | str, Job[Any]] = {}
+
+    @property
+    def normalisation(self) -> Normalisation:
+        """Over what maps are stretched."""
+        return self._normalisation
+
+    def set_query(self, query: Query | None) -> None:
+        """Begin anew with another query, or with none."""
+        self._before |= self._maps
+        self._query = query
+        if query is None:
+            self._before.clear()
+        self._drop_jobs(list(self._jobs))
+        self._maps, self._extremes = {}, {}
+
+    def set_normalisation(self, normalisation: Normalisation) -> None:
+        """Stretch maps over something else."""
+        self._normalisation = normalisation
+        self._maps = {place: self._map(place, found.scores, found) for place, found in self._maps.items()}
+
+    def forget(self, source: str, plane: PlaneIndex | None = None) -> None:
+        """Make the maps of an input, or of one plane, anew: its embeddings are others."""
+        for place in [place for place in {**self._maps, **self._extremes} if place[0] == source]:
+            if plane is None or place[1] == plane:
+                self._before.update({place: self._maps.pop(place)} if place in self._maps else {})
+                self._extremes.pop(place, None)
+            elif self._normalisation == "stack":
+                self._maps.pop(place, None)
+        self._drop_jobs([job for job in self._jobs if job == source or (job[0] == source and plane in (None, job[1]))])
+
+    def get(self, source: str, plane: PlaneIndex) -> SimilarityMap | None:
+        """Similarity map of a plane; None while there is no query or no embedding of it, or while it is made."""
+        place = source, plane
+        if self._query is None:
+            return None
+        if place not in self._maps:
+            embeddings = self._embeddings(*place)
+            if embeddings is None:
+                return None
+            if embeddings.count > AT_ONCE:
+                self._ask(place, embeddings, self._query)
+                return self._before.get(place)
+            self._take(place, embeddings.cosine(self._query), embeddings)
+        if self._normalisation == "stack":
+            self._ask_stack(source)
+        return self._maps[place]
+
+    def _take(self, place: Place, scores: Tensor, embeddings: PatchEmbeddings) -> None:
+        self._before.pop(place, None)
+        self._extremes.pop(place, None)
+        self._maps[place] = self._map(place, scores, embeddings)
+
+    def _map(self, place: Place, scores: Tensor, of: PatchEmbeddings | SimilarityMap) -> SimilarityMap:
+        from napari_dinosim.similarity import extremes, stretch
+
+        own = self._extremes.setdefault(place, extremes(scores))
+        low, high = own if self._normalisation == "plane" else self._over_stack(place[0])
+        return SimilarityMap(scores, stretch(scores, low, high).numpy(), of.grid, own[1])
+
+    def _over_stack(self, source: str) -> Extremes:
+        known = [found for place, found in self._extremes.items() if place[0] == source and found[0] == found[0]]
+        return min(low for low, _ in known), max(high for _, high in known)
+
+    def _ask(self, place: Place, embeddings: PatchEmbeddings, query: Query) -> None:
+        """Have a worker make one map."""
+        if place in self._jobs:
+            return
+
+        def done(scores: Tensor) -> None:
+            del self._jobs[place]
+            self._take(place, scores, embeddings)
+            self.changed.emit(place[0])
+
+        self._submit(place, lambda: embeddings.cosine(query), done)
+
+    def _ask_stack(self, source: str) -> None:
+        """Have a worker find the extremes of the planes that were not looked at yet."""
+        query = self._query
+        found = {plane: self._embeddings(source, plane) for plane in self._planes(source)
+                 if (source, plane) not in self._extremes}  # fmt: skip
+        missing = {plane: embeddings for plane, embeddings in found.items() if embeddings is not None}
+        if source in self._jobs or not missing or query is None:
+            return
+
+        def work() -> dict[PlaneIndex, Extremes]:
+            from napari_dinosim.similarity import extremes
+
+            return {plane: extremes(embeddings.cosine(query)) for plane, embeddings in missing.items()}
+
+        def done(extremes: dict[PlaneIndex, Extremes]) -> None:
+            del self._jobs[source]
+            self._extremes |= {(source, plane): pair for plane, pair in extremes.items()}
+            for place, found in list(self._maps.items()):
+                if place[0] == source:
+                    self._maps[place] = self._map(place, found.scores, found)
+            self.changed.emit(source)
+
+        self._submit(source, work, done)
+
+    def _submit(self, name: Place | str, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
+        self._jobs[name] = self._engine.submit(
+            lambda _job: work(), on_done=done, on_error=lambda error: self._failed(name, error), lane="scoring"
+        )
+
+    def _drop_jobs(self, names: list[Place | str]) -> None:
+        for name in names:
+            self._jobs.pop(name).cancel()
+
+    def _failed(self, name: Place | str, error: DinosimError) -> None:
+        self._jobs.pop(name, None)
+        self.failed.emit(error)
