@@ -18,7 +18,7 @@ PACKAGE = ROOT / "src" / "napari_dinosim"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 FLOORS = (
-    ("errors", "grid", "prompts"),
+    ("errors", "grid", "planes", "prompts"),
     ("image", "similarity"),
     ("mosaic",),
     ("embeddings", "states"),

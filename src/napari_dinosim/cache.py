@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import psutil
 
+from napari_dinosim.planes import direction_of
+
 if TYPE_CHECKING:
     from collections.abc import Container, Hashable
 
@@ -27,8 +29,8 @@ class CacheKey(NamedTuple):
 
     @property
     def stack(self) -> CacheKey:
-        """What all planes of the input have in common."""
-        return self._replace(plane=())
+        """What all planes of the input along the same axes have in common."""
+        return self._replace(plane=direction_of(self.plane))
 
 
 class EmbeddingCache:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from napari_dinosim.cache import CacheKey
+from napari_dinosim.planes import axes_of, index_of, plane_index
 from napari_dinosim.prompts import PromptSet
 
 if TYPE_CHECKING:
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from napari_dinosim.grid import PatchGrid
     from napari_dinosim.loading import EncoderChoice
     from napari_dinosim.partial import Focus, Window
-    from napari_dinosim.states import ImageInput, PlaneIndex
+    from napari_dinosim.planes import PlaneIndex
+    from napari_dinosim.states import ImageInput
 
 Scope = Literal["all", "plane", "field"]
 """How much of each input is embedded: all planes, the plane on screen, or the part of it that is in view."""
@@ -69,15 +71,16 @@ class Plan:
         if self.scope != "all":
             return
         for source, image in self.inputs.items():
-            planes = np.array(list(np.ndindex(image.planes)), dtype=int)
-            far = np.abs(planes - np.array(self.shown[source], dtype=int)).sum(axis=1)
+            shown = self.shown[source]
+            planes = np.array(list(np.ndindex(image.like(shown)[0])), dtype=int)
+            far = np.abs(planes - np.array(index_of(shown), dtype=int)).sum(axis=1)
             for plane in planes[far.argsort(kind="stable")]:
-                yield self.key(source, tuple(int(i) for i in plane)), image
+                yield self.key(source, plane_index([int(i) for i in plane], axes_of(shown))), image
 
     def stacks(self) -> Iterator[tuple[CacheKey, ImageInput]]:
         """Give the inputs of which all planes are wanted, by their keys' :attr:`CacheKey.stack`."""
         if self.scope == "all":
-            yield from ((self.key(source, ()), image) for source, image in self.inputs.items())
+            yield from ((self.key(source, self.shown[source]).stack, image) for source, image in self.inputs.items())
 
     def wants(self, key: CacheKey) -> bool:
         """Whether a plane is still wanted as it was."""

@@ -147,7 +147,7 @@ class EmbeddingSchedule:
             self._pixels_done = 0
             self.progress_changed.emit(None)
             return
-        self._pixels_left = sum(_pixels(image) for image in missing.values())
+        self._pixels_left = sum(_pixels(*one) for one in missing.items())
         if nearest is not None:
             self._pixels_left += self._pixels_of_others(urgent)
         self._begin(*next(iter(following.items())))
@@ -156,7 +156,8 @@ class EmbeddingSchedule:
         """Pixels of the planes that are wanted beside the urgent ones, and missing."""
         counted = Counter(key.stack for key in urgent if key not in self._cache)
         return sum(
-            max(math.prod(image.planes) - self._cache.count(stack) - counted[stack], 0) * _pixels(image)
+            max(math.prod(image.like(stack.plane)[0]) - self._cache.count(stack) - counted[stack], 0)
+            * _pixels(stack, image)
             for stack, image in self._wanted.stacks()
         )
 
@@ -206,13 +207,13 @@ class EmbeddingSchedule:
             on_progress=lambda report: self._hear(key, image, report),
         )
         self._running = _Running(key, job)
-        self.progress_changed.emit(Overall(self._share(image, 0.0), None, f"Preparing {image.name}"))
+        self.progress_changed.emit(Overall(self._share(key, image, 0.0), None, f"Preparing {image.name}"))
         self.changed.emit(key.source)
 
-    def _share(self, image: ImageInput, fraction: float) -> float:
+    def _share(self, key: CacheKey, image: ImageInput, fraction: float) -> float:
         """Share of this run's pixels that is embedded."""
         total = self._pixels_done + self._pixels_left
-        return (self._pixels_done + fraction * _pixels(image)) / total if total else 0.0
+        return (self._pixels_done + fraction * _pixels(key, image)) / total if total else 0.0
 
     def _hear(self, key: CacheKey, image: ImageInput, report: Progress | Note | Grown) -> None:
         """Hear from the job that runs."""
@@ -244,14 +245,16 @@ class EmbeddingSchedule:
     def _advance(self, key: CacheKey, image: ImageInput, progress: Progress) -> None:
         if self._running is not None:
             self._running = replace(self._running, fraction=progress.fraction)
-        done = progress.fraction * _pixels(image)
+        done = progress.fraction * _pixels(key, image)
         seconds = (self._pixels_left - done) * progress.seconds / done if done else None
-        self.progress_changed.emit(Overall(self._share(image, progress.fraction), seconds, f"Embedding {image.name}"))
+        self.progress_changed.emit(
+            Overall(self._share(key, image, progress.fraction), seconds, f"Embedding {image.name}")
+        )
         self.changed.emit(key.source)
 
     def _done(self, key: CacheKey, image: ImageInput, plain: PatchEmbeddings, embeddings: PatchEmbeddings) -> None:
         self._running = None
-        self._pixels_done += _pixels(image)
+        self._pixels_done += _pixels(key, image)
         self._plane_bytes[key.stack] = embeddings.mosaic.nbytes
         if plain.mosaic.complete:
             self._underway.end(key)
@@ -286,6 +289,6 @@ def _nothing(_what: object) -> None:
     """Do nothing about it."""
 
 
-def _pixels(image: ImageInput) -> int:
-    height, width = image.shape
+def _pixels(key: CacheKey, image: ImageInput) -> int:
+    height, width = image.like(key.plane)[1]
     return height * width

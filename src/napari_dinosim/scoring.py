@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from napari_dinosim.embeddings import PatchEmbeddings
     from napari_dinosim.engine import Engine, Job
     from napari_dinosim.errors import DinosimError
+    from napari_dinosim.planes import PlaneIndex
     from napari_dinosim.similarity import Query
-    from napari_dinosim.states import PlaneIndex
 
     Place = tuple[str, PlaneIndex]
     Extremes = tuple[float, float]

@@ -18,12 +18,13 @@ from napari_dinosim.loading import EncoderChoice, EncoderSlot
 from napari_dinosim.plan import Plan, Scope, View
 from napari_dinosim.schedule import EmbeddingSchedule
 from napari_dinosim.scoring import Normalisation, Scoring
-from napari_dinosim.states import ImageInput, InputState, PlaneIndex, SimilarityMap, Stage
+from napari_dinosim.states import ImageInput, InputState, SimilarityMap, Stage
 
 if TYPE_CHECKING:
     from napari_dinosim.embeddings import PatchEmbeddings
     from napari_dinosim.engine import Engine
     from napari_dinosim.errors import DinosimError
+    from napari_dinosim.planes import PlaneIndex
     from napari_dinosim.prompts import PromptSet
     from napari_dinosim.similarity import Query
 
@@ -220,7 +221,8 @@ class SimilaritySession:
         cache_key = self._plan.key(key, self._plan.shown[key])
         state = self._schedule.state(cache_key)
         if image.planes:
-            state = replace(state, planes=(self._cache.count(cache_key.stack), math.prod(image.planes)))
+            total = math.prod(image.like(cache_key.plane)[0])
+            state = replace(state, planes=(self._cache.count(cache_key.stack), total))
         if cache_key not in self._cache:
             return state
         found = self.shown_map(key)
@@ -237,13 +239,11 @@ class SimilaritySession:
         """Similarity map of the plane of an input that is on screen."""
         return self.map(key, self._plan.shown[key]) if key in self._plan.inputs else None
 
-    # ---- how the one follows from the other ----------------------------------------------------------------------
-
     def _embeddings(self, key: str, plane: PlaneIndex) -> PatchEmbeddings | None:
         return self._cache.get(self._plan.key(key, plane)) if key in self._plan.inputs else None
 
     def _planes(self, key: str) -> list[PlaneIndex]:
-        return self._cache.planes(self._plan.key(key, ()).stack) if key in self._plan.inputs else []
+        return self._cache.planes(self._plan.key(key, self._plan.shown[key]).stack) if key in self._plan.inputs else []
 
     def _refresh(self) -> None:
         """Make the query anew from all prompts whose plane is embedded, then everything that hangs on it."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from napari_dinosim.planes import axes_of, split_shape
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
@@ -15,8 +17,7 @@ if TYPE_CHECKING:
 
     from napari_dinosim.grid import PatchGrid
     from napari_dinosim.image import ImagePlane
-
-PlaneIndex = tuple[int, ...]
+    from napari_dinosim.planes import PlaneIndex
 
 
 class Stage(StrEnum):
@@ -92,6 +93,10 @@ class ImageInput:
     read: Callable[[PlaneIndex], ImagePlane]
     version: Hashable = 0
     planes: tuple[int, ...] = ()
+
+    def like(self, plane: PlaneIndex) -> tuple[tuple[int, ...], tuple[int, int]]:
+        """How many planes there are along the same axes as one, and their (height, width) in pixels."""
+        return split_shape((*self.planes, *self.shape), axes_of(plane))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from psygnal import Signal
 from superqt.utils import qthrottled
 
-from napari_dinosim._napari.coordinates import leading_shape, shown_plane
 from napari_dinosim._napari.delivery import QtDelivery
 from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.image_watch import ImageWatch
@@ -25,6 +24,7 @@ from napari_dinosim._napari.reading import LeftOut
 from napari_dinosim._napari.roles import MAP, key_of, role
 from napari_dinosim._napari.rows import ImageRow, image_row
 from napari_dinosim._napari.sentences import CLICK, CONTRAST_CHANGED, FIRST, NO_WEIGHTS
+from napari_dinosim._napari.view_watch import ViewWatch
 from napari_dinosim.engine import Engine
 from napari_dinosim.errors import WeightsNotFoundError
 from napari_dinosim.prompts import PromptSet
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from napari_dinosim.errors import DinosimError
     from napari_dinosim.loading import EncoderChoice, EncoderSlot
     from napari_dinosim.prompts import Combine
-    from napari_dinosim.states import PlaneIndex
 
 
 class Controller:
@@ -89,7 +88,7 @@ class Controller:
         self._rescale = qthrottled(guarded(self.overlay.zoom), timeout=60)
         self._redraw = qthrottled(guarded(self._draw_patches), timeout=20, leading=False)  # never within another event
         self._on_active, self._on_zoom = (lambda _event: self._redraw()), (lambda _event: self._rescale())
-        self._on_sliders = guarded(self._sliders_moved)
+        self.view = ViewWatch(viewer, self.session, self.checked)
         self._connect()
 
     def rows(self) -> list[ImageRow]:
@@ -106,7 +105,9 @@ class Controller:
 
     def _row(self, layer: Image) -> ImageRow:
         key = key_of(layer)
-        return image_row(layer, key not in self._unchecked, self._size(), self.session.state(key))
+        return image_row(
+            layer, key not in self._unchecked, self._size(), self.session.state(key), self.view.axes(layer)
+        )
 
     def check(self, key: str, checked: bool) -> None:
         """Choose an image, or leave it out."""
@@ -130,6 +131,7 @@ class Controller:
             self._offer(layer)
         reference = max(reversed(images), key=lambda layer: layer.ndim)  # the lowest of those with the most axes
         self.prompts.ensure(reference)
+        self.view.tell_views()
         self.session.start()
         self.read_prompts()
         self._redraw()
@@ -193,13 +195,13 @@ class Controller:
         self.prompts.release()
         self.maps.shutdown()
         self._watch.close()
+        self.view.close()
         for emitter, callback in self._viewer_connections():
             emitter.disconnect(callback)
 
     def _viewer_connections(self) -> list[tuple[Any, Callable[[Any], None]]]:
         return [
             (self.viewer.layers.selection.events.active, self._on_active),
-            (self.viewer.dims.events.point, self._on_sliders),
             (self.viewer.scene.camera.events.zoom, self._on_zoom),
         ]
 
@@ -210,6 +212,8 @@ class Controller:
         self.session.message.connect(self._tell)
         self.session.failed.connect(self._tell)
         self.prompts.changed.connect(self.read_prompts)
+        self.view.scrolled.connect(self._redraw)
+        self.view.turned.connect(self._turned)
         self._watch.joined.connect(self._joined)
         self._watch.left.connect(self._left)
         self._watch.removed.connect(self._removed)
@@ -255,7 +259,7 @@ class Controller:
         image = image_input(layer, self._revisions[layer])
         known = self.session.inputs.get(key)
         if known is None or known.version != image.version:
-            self.session.set_input(key, image, self._plane(layer))
+            self.session.set_input(key, image, self.view.plane(layer))
 
     def _pixels_changed(self, layer: Image) -> None:
         self._revisions.bump(layer)
@@ -268,7 +272,7 @@ class Controller:
         known = self.session.inputs.get(key_of(layer))
         if known is not None:
             self.maps.rename(layer, known.name)
-            self.session.set_input(key_of(layer), replace(known, name=layer.name), self._plane(layer))
+            self.session.set_input(key_of(layer), replace(known, name=layer.name), self.view.plane(layer))
         self.rows_changed.emit()
 
     def _contrast_changed(self, layer: Image) -> None:
@@ -283,16 +287,13 @@ class Controller:
         self.prompts.realign()
         self.read_prompts()
 
-    def _sliders_moved(self, _event: Any) -> None:
+    def _turned(self) -> None:
+        """Take note that other axes are on screen."""
         for layer in self.checked():
-            if leading_shape(layer):
-                self.session.show_plane(key_of(layer), self._plane(layer))
-        self._redraw()
-
-    def _plane(self, layer: Image) -> PlaneIndex:
-        return shown_plane(layer, self.viewer.layers.units, self.viewer.dims.point)
+            self.write_map(key_of(layer))
+        self.rows_changed.emit()
 
     def _draw_patches(self) -> None:
         self.overlay.draw(
-            self.checked(), self.session.prompts, self._size() if self.shows_patches else None, self._plane
+            self.checked(), self.session.prompts, self._size() if self.shows_patches else None, self.view.plane
         )

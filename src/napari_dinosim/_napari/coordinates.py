@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pint import DimensionalityError, get_application_registry
 
+from napari_dinosim.planes import LAST, others, plane_index, split_shape
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari.layers import Image, Layer
     from numpy.typing import ArrayLike, NDArray
 
-    from napari_dinosim.states import PlaneIndex
+    from napari_dinosim.planes import Axes, PlaneIndex
 
 
 def unit_ratio(layer: Layer, world_units: Sequence[object] | None) -> NDArray[np.float64]:
@@ -95,22 +97,38 @@ def apply(matrix: NDArray[np.float64], points: ArrayLike) -> NDArray[np.float64]
     return found
 
 
-def plane_of(layer: Image, data_point: NDArray[np.float64]) -> PlaneIndex | None:
-    """Index along the leading axes of a data point, or None where it lies in no plane."""
+def shown_axes(layer: Layer, order: Sequence[int]) -> Axes:
+    """Axes of a layer that the screen shows, vertical and horizontal; the last two where it lacks one of them.
+
+    Parameters
+    ----------
+    layer : Layer
+    order : sequence of int
+        ``viewer.dims.order``.
+    """
+    down, across = (axis - len(order) for axis in order[-2:])
+    return (down, across) if min(down, across) >= -layer.ndim else LAST
+
+
+def plane_of(layer: Image, data_point: NDArray[np.float64], axes: Axes = LAST) -> PlaneIndex | None:
+    """Plane of a data point, along these axes, or None where it lies beyond the image along another one."""
     if not np.isfinite(data_point).all():
         return None
-    index = np.floor(data_point[:-2] + 0.5).astype(int)
-    leading = leading_shape(layer)
-    if any(not 0 <= i < n for i, n in zip(index, leading, strict=True)):
+    beside = others(layer.ndim, axes)
+    index = np.floor(data_point[beside] + 0.5).astype(int)
+    if any(not 0 <= i < n for i, n in zip(index, split_shape(spatial_shape(layer), axes)[0], strict=True)):
         return None
-    return tuple(int(i) for i in index)
+    return plane_index([int(i) for i in index], axes)
 
 
-def shown_plane(layer: Image, world_units: Sequence[object] | None, shown: Sequence[float]) -> PlaneIndex:
-    """Index of the plane that the sliders show, the nearest one where they stand beyond the image."""
+def shown_plane(
+    layer: Image, world_units: Sequence[object] | None, shown: Sequence[float], axes: Axes = LAST
+) -> PlaneIndex:
+    """Plane that the sliders show, the nearest one where they stand beyond the image."""
     point = to_data(layer, shown, world_units, shown)
-    nearest = np.floor(np.nan_to_num(point[:-2]) + 0.5).astype(int)
-    return tuple(int(np.clip(i, 0, n - 1)) for i, n in zip(nearest, leading_shape(layer), strict=True))
+    nearest = np.floor(np.nan_to_num(point[others(layer.ndim, axes)]) + 0.5).astype(int)
+    sizes = split_shape(spatial_shape(layer), axes)[0]
+    return plane_index([int(np.clip(i, 0, n - 1)) for i, n in zip(nearest, sizes, strict=True)], axes)
 
 
 def full_resolution(layer: Image) -> object:
@@ -118,25 +136,26 @@ def full_resolution(layer: Image) -> object:
     return layer.data[0] if layer.multiscale else layer.data
 
 
+def spatial_shape(layer: Image) -> tuple[int, ...]:
+    """Sizes along all axes but that of colours."""
+    shape = full_resolution(layer).shape  # type: ignore[attr-defined]
+    return tuple(int(n) for n in (shape[:-1] if layer.rgb else shape))
+
+
 def leading_shape(layer: Image) -> tuple[int, ...]:
     """Sizes along the axes before (y, x)."""
-    shape = full_resolution(layer).shape  # type: ignore[attr-defined]
-    return tuple(int(n) for n in shape[: -3 if layer.rgb else -2])
+    return spatial_shape(layer)[:-2]
 
 
-def plane_shape(layer: Image) -> tuple[int, int]:
+def plane_shape(layer: Image, axes: Axes = LAST) -> tuple[int, int]:
     """(height, width) of a plane in pixels."""
-    shape = full_resolution(layer).shape  # type: ignore[attr-defined]
-    height, width = shape[-3:-1] if layer.rgb else shape[-2:]
-    return int(height), int(width)
+    return split_shape(spatial_shape(layer), axes)[1]
 
 
 def contains(layer: Image, data_point: NDArray[np.float64]) -> bool:
     """Whether a data point lies in a pixel of a layer."""
-    y, x = data_point[-2:]
-    height, width = plane_shape(layer)
-    inside = -0.5 <= y < height - 0.5 and -0.5 <= x < width - 0.5
-    return bool(inside) and plane_of(layer, data_point) is not None
+    inside = zip(data_point, spatial_shape(layer), strict=True)
+    return all(-0.5 <= place < size - 0.5 for place, size in inside)
 
 
 def placement(layer: Layer) -> dict[str, object]:

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_dinosim._napari.coordinates import full_resolution, plane_shape
+from napari_dinosim._napari.coordinates import full_resolution, leading_shape, plane_shape
 from napari_dinosim._napari.roles import key_of
 from napari_dinosim.image import ImagePlane, image_plane
+from napari_dinosim.planes import PlaneView
 from napari_dinosim.states import ImageInput
 
 if TYPE_CHECKING:
     from napari.layers import Image
 
-    from napari_dinosim.states import PlaneIndex
+    from napari_dinosim.planes import PlaneIndex
 
 
 FINGERPRINT_BYTES = 1 << 24
@@ -74,6 +75,6 @@ def image_input(layer: Image, revision: int) -> ImageInput:
     data, rgb, limits = full_resolution(layer), bool(layer.rgb), stretch(layer)
 
     def read(plane: PlaneIndex) -> ImagePlane:
-        return image_plane(data[plane] if plane else data, rgb=rgb, contrast_limits=limits)  # type: ignore[index, arg-type]
+        return image_plane(PlaneView(data, plane, rgb), rgb=rgb, contrast_limits=limits)
 
-    return ImageInput(layer.name, plane_shape(layer), read, (revision, limits))
+    return ImageInput(layer.name, plane_shape(layer), read, (revision, limits), leading_shape(layer))

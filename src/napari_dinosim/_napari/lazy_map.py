@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_dinosim.planes import LAST, others, plane_index
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import DTypeLike, NDArray
 
-    from napari_dinosim.states import PlaneIndex, SimilarityMap
+    from napari_dinosim.planes import Axes, PlaneIndex
+    from napari_dinosim.states import SimilarityMap
 
 
 class LazyMap:
@@ -26,16 +29,22 @@ class LazyMap:
         The map of a plane; pixels of a plane without one are NaN, which napari draws transparent.
     step : int
         Level of a pyramid: one value for ``step`` pixels along y and x.
+    axes : callable() -> tuple of int, optional
+        Axes of the planes that are looked up: those on screen; by default the last two.
     """
 
     dtype = np.dtype(np.float32)
 
     def __init__(
-        self, shape: tuple[int, ...], lookup: Callable[[PlaneIndex], SimilarityMap | None], step: int = 1
+        self,
+        shape: tuple[int, ...],
+        lookup: Callable[[PlaneIndex], SimilarityMap | None],
+        step: int = 1,
+        axes: Callable[[], Axes] = lambda: LAST,
     ) -> None:
         *leading, height, width = shape
-        self._full = height, width
-        self._lookup = lookup
+        self._full = shape
+        self._lookup, self._axes = lookup, axes
         self.shape = (*leading, -(-height // step), -(-width // step))
         self.ndim = len(shape)
         self.size = int(np.prod(self.shape))
@@ -49,17 +58,20 @@ class LazyMap:
     def __getitem__(self, key: Any) -> NDArray[np.float32]:
         """Values at integers, slices, an ellipsis or index lists, one per axis, combined as numpy's ``ix_`` does."""
         picks = [np.arange(n)[part] for n, part in zip(self.shape, _complete(key, self.ndim), strict=True)]
-        flat = [np.atleast_1d(pick) for pick in picks]
-        ys, xs = (
-            np.floor((index + 0.5) * (full / n)).astype(np.intp)  # the pixel under the centre of a level's pixel
-            for index, full, n in zip(flat[-2:], self._full, self.shape[-2:], strict=True)
-        )
-        values = np.full([len(pick) for pick in flat], np.nan, dtype=np.float32)
-        for place in itertools.product(*(range(len(pick)) for pick in flat[:-2])):
-            found = self._lookup(tuple(int(pick[i]) for pick, i in zip(flat, place, strict=False)))
+        pixels = [
+            np.floor((np.atleast_1d(pick) + 0.5) * (full / n)).astype(np.intp)  # under the centre of a level's pixel
+            for pick, full, n in zip(picks, self._full, self.shape, strict=True)
+        ]
+        axes = self._axes()
+        beside = others(self.ndim, axes)
+        values = np.full([len(part) for part in pixels], np.nan, dtype=np.float32)
+        planes = np.moveaxis(values, [*beside, *axes], range(self.ndim))  # a view: the plane's axes come last
+        for place in itertools.product(*(range(len(pixels[axis])) for axis in beside)):
+            index = [int(pixels[axis][i]) for axis, i in zip(beside, place, strict=True)]
+            found = self._lookup(plane_index(index, axes))
             if found is not None:
-                values[place] = found.grid.upsample_at(found.values, ys, xs)
-        return values.reshape([len(pick) for pick in picks if pick.ndim])
+                planes[place] = found.grid.upsample_at(found.values, pixels[axes[0]], pixels[axes[1]])
+        return values.reshape([len(part) for part, pick in zip(pixels, picks, strict=True) if pick.ndim])
 
 
 def _complete(key: Any, ndim: int) -> tuple[Any, ...]:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image
 from superqt.utils import qdebounced
 
-from napari_dinosim._napari.coordinates import leading_shape, place_like, placement, plane_shape
+from napari_dinosim._napari.coordinates import leading_shape, place_like, placement, plane_shape, shown_axes
 from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.lazy_map import LazyMap
 from napari_dinosim._napari.preferences import map_looks
 from napari_dinosim._napari.roles import MAP, MARK, claim, is_ours, key_of, mark
+from napari_dinosim.planes import LAST
 
 if TYPE_CHECKING:
     from napari.components import LayerList, ViewerModel
 
+    from napari_dinosim.planes import Axes
     from napari_dinosim.session import SimilaritySession
+    from napari_dinosim.states import SimilarityMap
 
 REAL_PIXELS = 4096**2
 """A plane of at most this many pixels is a real array, so that every napari tool can use it; a larger one is lazy."""
@@ -75,7 +79,7 @@ class MapLayers:
             if found is None:
                 data.fill(np.nan)
             else:
-                found.grid.upsample(found.values, out=data)
+                _write(data, found, self._axes(image))
         self._written.add(key)
         self._draw()
 
@@ -132,15 +136,15 @@ class MapLayers:
             return np.full(shape, np.nan, dtype=np.float32)
         key = key_of(image)
 
-        def lookup(plane: tuple[int, ...]) -> Any:
-            return self._session.map(key, plane)
-
         longest = max(plane_shape(image))
         steps = [1]
         while longest > steps[-1] * SMALLEST_LEVEL and _large(image):
             steps.append(steps[-1] * 2)
-        levels = [LazyMap(shape, lookup, step) for step in steps]
+        levels = [LazyMap(shape, partial(self._session.map, key), step, partial(self._axes, image)) for step in steps]
         return levels if len(levels) > 1 else levels[0]
+
+    def _axes(self, image: Image) -> Axes:
+        return shown_axes(image, self._viewer.dims.order)
 
     def _adopt(self, image: Image, lazy: bool) -> Image | None:
         """Take over the map of an image that an earlier widget left."""
@@ -173,6 +177,14 @@ class MapLayers:
         layers.selection.active = active  # the person goes on with what was in hand
         self._layers[key] = layer
         return layer
+
+
+def _write(data: np.ndarray[Any, Any], found: SimilarityMap, axes: Axes) -> None:
+    """Write the map of a flat image, that may be seen with its axes exchanged."""
+    if axes == LAST:
+        found.grid.upsample(found.values, out=data)
+    else:
+        data[...] = found.grid.upsample(found.values).T
 
 
 def _name(image_name: str) -> str:

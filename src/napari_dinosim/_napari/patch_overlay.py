@@ -10,6 +10,7 @@ from napari.layers import Shapes
 from napari_dinosim._napari.coordinates import plane_shape, world_matrix
 from napari_dinosim._napari.roles import PATCHES, claim, is_ours, key_of, mark
 from napari_dinosim.grid import PatchGrid
+from napari_dinosim.planes import LAST, axes_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from napari.layers import Image, Layer
     from numpy.typing import NDArray
 
+    from napari_dinosim.planes import PlaneIndex
     from napari_dinosim.prompts import PromptSet
-    from napari_dinosim.states import PlaneIndex
 
 LINE_COLOR, QUERY_COLOR = "#ffffffaa", "#ff2d78"
 LINE_PIXELS, QUERY_PIXELS = 1.4, 3.0
@@ -95,7 +96,13 @@ class PatchOverlay:
         if size is None or image is None or not all(plane_shape(image)):
             self.hide()
             return
-        here = prompts.sources().get((key_of(image), plane(image)), [])
+        shown = plane(image)
+        if set(axes_of(shown)) != set(LAST):  # a flat layer cannot lie there
+            self.hide()
+            return
+        here = prompts.sources().get((key_of(image), shown), [])
+        if axes_of(shown) != LAST:
+            here = [(y, x) for x, y in here]
         self.show(image, PatchGrid(*plane_shape(image), size), here)
 
     def show(self, image: Image, grid: PatchGrid, queried: Sequence[tuple[float, float]]) -> None:

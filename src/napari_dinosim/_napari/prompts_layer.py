@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +15,7 @@ from napari_dinosim._napari.coordinates import (
     apply,
     placement,
     plane_shape,
+    shown_axes,
     to_data,
     unit_ratio,
     world_matrix,
@@ -111,6 +113,7 @@ class PromptsLayer:
         keys = {key_of(image): image for image in images}
         places = {key: to_data(image, world, units, shown) for key, image in keys.items()}
         taken = self._viewer.dims.ndisplay == 2 and not self._viewer.canvas.grid.enabled
+        axes = partial(shown_axes, order=self._viewer.dims.order)
         owners: dict[bytes, Owner] = {}
         prompts: list[Prompt] = []
         left_out: Counter[LeftOut] = Counter()
@@ -119,7 +122,7 @@ class PromptsLayer:
                 left_out[LeftOut.NOWHERE] += 1
                 continue
             here = {key: (image, places[key][index]) for key, image in keys.items()}
-            found, owner = read_point(here, self._owners.get(point.tobytes()), world.shape[1], taken)
+            found, owner = read_point(here, self._owners.get(point.tobytes()), world.shape[1], taken, axes)
             if isinstance(found, Prompt):
                 prompts.append(found)
             else:

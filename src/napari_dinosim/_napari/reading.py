@@ -7,16 +7,18 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 from napari_dinosim._napari.coordinates import contains, plane_of
+from napari_dinosim.planes import axes_of, index_of, others
 from napari_dinosim.prompts import Prompt
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
     from napari.layers import Image
     from numpy.typing import NDArray
 
-    from napari_dinosim.states import PlaneIndex
+    from napari_dinosim.planes import Axes, PlaneIndex
 
 
 class LeftOut(Enum):
@@ -67,7 +69,11 @@ class Reading:
 
 
 def read_point(
-    here: dict[str, tuple[Image, NDArray[np.float64]]], known: Owner | None, ndim: int, taken: bool
+    here: dict[str, tuple[Image, NDArray[np.float64]]],
+    known: Owner | None,
+    ndim: int,
+    taken: bool,
+    axes: Callable[[Image], Axes],
 ) -> tuple[Prompt | LeftOut, Owner | None]:
     """Say which prompt a point is, and whose it is from now on.
 
@@ -81,6 +87,8 @@ def read_point(
         Axes of the point; an image may have more.
     taken : bool
         Whether a new point says which image is meant.
+    axes : callable(Image) -> tuple of int
+        Axes of an image that are on screen: those of the plane that a new point is in.
 
     Returns
     -------
@@ -93,11 +101,16 @@ def read_point(
         return LeftOut.REFUSED if known == NOBODY else LeftOut.UNSEARCHED, known
     for key in [key for key, (image, _) in here.items() if image.visible] if known is None else [known.key]:
         image, place = here[key]
-        if known is not None and ndim < image.ndim and len(known.plane) == image.ndim - 2:
-            place = np.r_[known.plane, place[-2:]]  # it keeps to the plane it was placed on
-        plane = plane_of(image, place)
+        along = axes(image)
+        if known is not None and len(index_of(known.plane)) == image.ndim - 2:
+            along = axes_of(known.plane)
+            if ndim < image.ndim:
+                place = place.copy()
+                place[others(image.ndim, along)] = index_of(known.plane)  # it keeps to the plane it was placed on
+        plane = plane_of(image, place, along)
         if plane is not None and contains(image, place):
-            return Prompt(key, float(place[-2]), float(place[-1]), plane), Owner(key, plane)
+            y, x = place[list(along)]
+            return Prompt(key, float(y), float(x), plane), Owner(key, plane)
     return LeftOut.OUTSIDE, known
 
 

@@ -12,6 +12,7 @@ from napari_dinosim.grid import PatchGrid
 if TYPE_CHECKING:
     from napari.layers import Image
 
+    from napari_dinosim.planes import Axes
     from napari_dinosim.states import InputState
 
 
@@ -38,8 +39,8 @@ class ImageRow:
     state: InputState
 
 
-def image_row(layer: Image, checked: bool, patch_size: int | None, state: InputState) -> ImageRow:
+def image_row(layer: Image, checked: bool, patch_size: int | None, state: InputState, axes: Axes) -> ImageRow:
     """Say what the list shows of a layer."""
-    height, width = plane_shape(layer)
+    height, width = plane_shape(layer, axes)
     patches = PatchGrid(height, width, patch_size).shape if patch_size and height and width else None
     return ImageRow(key_of(layer), layer.name, checked, (height, width), patches, state)
