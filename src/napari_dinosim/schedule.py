@@ -129,7 +129,8 @@ class EmbeddingSchedule:
         if key in self._cache:
             unread = self._underway.unread(key)
             reason = f"{next(iter(unread.values()))} Press Start to try again." if unread else ""
-            return InputState(Stage.READY, 1.0, reason=reason, unread=len(unread))
+            stage = Stage.PARTIAL if self._lacks(key) else Stage.READY
+            return InputState(stage, 1.0, reason=reason, unread=len(unread))
         return InputState(Stage.WAITING if self.started else Stage.ABSENT)
 
     def pump(self) -> None:

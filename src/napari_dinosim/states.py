@@ -26,6 +26,7 @@ class Stage(StrEnum):
     ABSENT = "not embedded"
     WAITING = "waiting"
     RUNNING = "embedding"
+    PARTIAL = "partly embedded"
     READY = "ready"
     STALE = "stale"
     FAILED = "error"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from napari.layers import Image
 
 from events import spin
@@ -28,6 +29,7 @@ def test_map_follows_the_slider(desk, encoders):
     encoders.complement = True
     stack, layer = stack_layer()
     found = desk(layer)
+    found.session.set_scope("plane")
     found.viewer.dims.set_current_step(0, 1)
     spin(0.05)
     found.start()
@@ -100,8 +102,8 @@ def test_sliders_beyond_a_shorter_stack(bench):
     for step in (4, 0, 3):
         bench.viewer.dims.set_current_step(0, step)
         bench.wait()
-    assert bench.states() == {"short": "ready", "long": "ready"}
-    assert bench.encoders.calls == 2 + 4 - 1
+    assert bench.states() == {"short": "ready · 2 of 2 planes", "long": "ready · 5 of 5 planes"}
+    assert bench.encoders.calls == 2 + 5
 
 
 def test_rgb_stack(bench):
@@ -118,5 +120,83 @@ def test_rgb_stack(bench):
 def test_sample_stack(bench):
     layer = bench.add(samples.stack(), name="spots", scale=samples.STACK_SCALE)
     bench.start()
-    assert bench.states() == {"spots": "ready"}
+    assert bench.states() == {"spots": "ready · 3 of 3 planes"}
     assert bench.controller.row(str(layer.unique_id)).pixels == samples.stack().shape[1:]
+
+
+def test_all_planes_follow_the_one_on_screen(desk, encoders):
+    encoders.complement = True
+    stack, layer = stack_layer()
+    found = desk(layer)
+    found.start()
+    found.click(layer, (1, 37, 120))
+    made = found.map_of(layer)
+    for plane in range(3):
+        np.testing.assert_allclose(made.data[plane], expected(stack, plane, (37, 120), 1), atol=1e-5)
+    assert encoders.calls == 3
+    assert found.states()["stack"] == "ready · 3 of 3 planes · best match 1.00"
+    found.viewer.dims.set_current_step(0, 2)
+    np.testing.assert_allclose(made._slice.image.view, made.data[2])  # at once: nothing is left to do
+    assert encoders.calls == 3
+
+
+@pytest.mark.parametrize(
+    ("order", "plane"), [((1, 0, 2), (40, -3, -1)), ((2, 1, 0), (120, -2, -3)), ((0, 2, 1), (1, -1, -2))]
+)
+def test_planes_along_any_two_axes_are_seen_as_shown(bench, order, plane):
+    """The map of what is on screen, cut and turned as it is, equals the formulas over that very picture."""
+    bench.encoders.complement = True
+    stack = np.stack([(greys(*SHAPE, seed) * HIGH).astype(np.uint16) for seed in range(40)])
+    layer = bench.add(stack, name="stack", contrast_limits=(0, HIGH), scale=(2, 0.5, 0.5))
+    bench.session.set_scope("plane")
+    bench.viewer.dims.set_point((0, 1, 2), (2, 20, 60))
+    bench.viewer.dims.order = order
+    bench.start()
+    bench.point(layer, (1, 40, 120))
+    (prompt,) = bench.session.prompts
+    assert prompt.plane == plane
+    picture = stack.transpose(order)[plane[0]] / HIGH
+    click = tuple(np.array((1, 40, 120))[list(order)][1:])
+    assert (prompt.y, prompt.x) == click
+    made = bench.map_of(layer)
+    shown = np.asarray(made.data).transpose(order)[plane[0]]
+    np.testing.assert_allclose(shown, seed_map(as_rgb(picture), 16, [click], complement=True), atol=1e-5)
+    np.testing.assert_allclose(made._slice.image.view, shown)
+
+
+def test_a_point_stays_in_the_plane_it_was_placed_in_when_the_axes_turn(bench):
+    bench.encoders.complement = True
+    stack = np.stack([(greys(*SHAPE, seed) * HIGH).astype(np.uint16) for seed in range(40)])
+    layer = bench.add(stack, name="stack", contrast_limits=(0, HIGH))
+    bench.session.set_scope("plane")
+    bench.viewer.dims.set_point((0, 1, 2), (1, 40, 120))
+    bench.start()
+    bench.point(layer, (1, 40, 120))
+    bench.viewer.dims.order = (1, 0, 2)
+    bench.wait()
+    assert [prompt.plane for prompt in bench.session.prompts] == [(1,)]
+    shown = np.asarray(bench.map_of(layer).data)[:, 40]
+    queried = as_rgb(stack[1] / HIGH)
+    np.testing.assert_allclose(
+        shown, seed_map(as_rgb(stack[:, 40] / HIGH), 16, [(40, 120)], queried, complement=True), atol=1e-5
+    )
+    bench.viewer.dims.order = (0, 1, 2)
+    bench.wait()
+    np.testing.assert_allclose(
+        bench.map_of(layer).data[1], seed_map(queried, 16, [(40, 120)], complement=True), atol=1e-5
+    )
+
+
+def test_a_flat_image_with_its_axes_exchanged(bench):
+    bench.encoders.complement = True
+    image = greys(*SHAPE, 3)
+    layer = bench.add(image, name="flat", contrast_limits=(0, 1))
+    bench.viewer.dims.order = (1, 0)
+    bench.start()
+    bench.point(layer, (37, 120))
+    expected_map = seed_map(as_rgb(image.T), 16, [(120, 37)], complement=True).T
+    np.testing.assert_allclose(bench.map_of(layer).data, expected_map, atol=1e-5)
+    bench.viewer.dims.order = (0, 1)
+    bench.wait()
+    other = seed_map(as_rgb(image), 16, [(120, 37)], as_rgb(image.T), complement=True)
+    np.testing.assert_allclose(bench.map_of(layer).data, other, atol=1e-5)
