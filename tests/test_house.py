@@ -19,7 +19,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 FLOORS = (
     ("errors", "grid", "prompts"),
-    ("image", "similarity"),
+    ("image", "intensity", "composition", "similarity"),
     ("embeddings", "states"),
     ("encoders", "positional", "samples", "figure"),
     ("partial", "tiling", "analysis"),

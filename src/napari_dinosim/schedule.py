@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from napari_dinosim.encoders.base import Encoder
     from napari_dinosim.engine import Engine, Job, Progress
     from napari_dinosim.errors import DinosimError
-    from napari_dinosim.image import ImagePlane
+    from napari_dinosim.image import Plane
     from napari_dinosim.loading import EncoderChoice, EncoderSlot
     from napari_dinosim.partial import PartialPlane
 
@@ -240,7 +240,7 @@ def _resumed_as(key: CacheKey) -> CacheKey:
     return key._replace(encoder=replace(key.encoder.model, device="auto", precision="auto"))
 
 
-def _embed(job: Job[Embedded], plane: ImagePlane, encoder: Encoder, held: _Underway) -> PatchEmbeddings:
+def _embed(job: Job[Embedded], plane: Plane, encoder: Encoder, held: _Underway) -> PatchEmbeddings:
     """Embed a plane in the worker, from where it was left."""
     from napari_dinosim.partial import PartialPlane
     from napari_dinosim.tiling import encode_plane

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_dinosim.encoders.base import Encoder
-    from napari_dinosim.image import ImagePlane
+    from napari_dinosim.image import Plane
 
 ONE_PASS = 1024
 """Longest side, in pixels, that is encoded in one forward pass."""
@@ -85,7 +85,7 @@ class Movable(Protocol):
 
 
 def encode_plane(
-    plane: ImagePlane,
+    plane: Plane,
     encoder: Encoder,
     *,
     on_progress: Callable[[int, int], None] | None = None,
@@ -97,7 +97,7 @@ def encode_plane(
 
     Parameters
     ----------
-    plane : ImagePlane
+    plane : Plane
         Read window by window, padded with black at the bottom and right.
     encoder : Encoder
     on_progress : callable(done, total), optional
@@ -141,7 +141,7 @@ def encode_plane(
 
 
 def _run(
-    work: PartialPlane, grid: PatchGrid, plane: ImagePlane, encoder: Encoder, tell: Callable[[str], None]
+    work: PartialPlane, grid: PatchGrid, plane: Plane, encoder: Encoder, tell: Callable[[str], None]
 ) -> Iterator[int]:
     """Encode the windows that are not done yet; yields how many are, at first and after each attempt."""
     yield work.done
@@ -156,7 +156,7 @@ def _run(
         yield work.done
 
 
-def _read(plane: ImagePlane, batch: list[Window], size: int) -> tuple[Tensor, bool]:
+def _read(plane: Plane, batch: list[Window], size: int) -> tuple[Tensor, bool]:
     """Pixels of a batch of windows, (B, H, W, 3) in [0, 1], and whether NaN or ±inf were found."""
     parts = [plane.window(w.row * size, w.col * size, w.rows * size, w.cols * size) for w in batch]
     return torch.from_numpy(np.stack([pixels for pixels, _ in parts])), any(found for _, found in parts)
