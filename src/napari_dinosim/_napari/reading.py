@@ -13,9 +13,9 @@ from napari_dinosim._napari.coordinates import contains, plane_of
 from napari_dinosim.prompts import Prompt
 
 if TYPE_CHECKING:
-    from napari.layers import Image
     from numpy.typing import NDArray
 
+    from napari_dinosim._napari.searched import Searched
     from napari_dinosim.states import PlaneIndex
 
 
@@ -67,13 +67,13 @@ class Reading:
 
 
 def read_point(
-    here: dict[str, tuple[Image, NDArray[np.float64]]], known: Owner | None, ndim: int, taken: bool
+    here: dict[str, tuple[Searched, NDArray[np.float64]]], known: Owner | None, ndim: int, taken: bool
 ) -> tuple[Prompt | LeftOut, Owner | None]:
     """Say which prompt a point is, and whose it is from now on.
 
     Parameters
     ----------
-    here : dict of key to (Image, ndarray of shape (ndim,))
+    here : dict of key to (Searched, ndarray of shape (ndim,))
         The checked images, the topmost first, and where the point lies in the data of each.
     known : Owner, optional
         Whose it was when it was last looked at, at the same place.
@@ -91,8 +91,9 @@ def read_point(
         known = NOBODY
     if known is not None and known.key not in here:
         return LeftOut.REFUSED if known == NOBODY else LeftOut.UNSEARCHED, known
-    for key in [key for key, (image, _) in here.items() if image.visible] if known is None else [known.key]:
-        image, place = here[key]
+    for key in [key for key, (found, _) in here.items() if found.visible] if known is None else [known.key]:
+        found, place = here[key]
+        image = found.image
         if known is not None and ndim < image.ndim and len(known.plane) == image.ndim - 2:
             place = np.r_[known.plane, place[-2:]]  # it keeps to the plane it was placed on
         plane = plane_of(image, place)
