@@ -220,11 +220,11 @@ def _between(values: NDArray[Any], percentiles: Limits) -> Limits:
 
 
 def _ends(values: NDArray[Any]) -> Limits:
-    """Return the lowest and the highest value; where they meet, the next number above stands for the highest."""
+    """Return the lowest and the highest value; where they meet, 0 and 1 widened to hold it, as napari shows it."""
     if not values.size:
         return 0.0, 1.0
     low, high = float(values.min()), float(values.max())
-    return low, high if low < high else max(low + 1, float(np.nextafter(low, np.inf)))
+    return (low, high) if low < high else (min(low, 0.0), max(high, 1.0))
 
 
 def _full_range(data: Any, dtype: np.dtype[Any], rgb: bool) -> Limits:
