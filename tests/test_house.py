@@ -19,7 +19,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 FLOORS = (
     ("errors", "grid", "planes", "prompts"),
-    ("image", "similarity"),
+    ("image", "intensity", "composition", "similarity"),
     ("mosaic",),
     ("embeddings", "states"),
     ("encoders", "positional", "samples", "figure"),

@@ -1,3 +1,5 @@
+from .composition import Channel as Channel
+from .composition import Composition as Composition
 from .embeddings import PatchEmbeddings as PatchEmbeddings
 from .encoders import available_encoders as available_encoders
 from .encoders import load_encoder as load_encoder
@@ -7,6 +9,7 @@ from .encoders.hub import download_weights as download_weights
 from .engine import Engine as Engine
 from .engine import embed as embed
 from .grid import PatchGrid as PatchGrid
+from .intensity import Intensity as Intensity
 from .loading import EncoderChoice as EncoderChoice
 from .prompts import Prompt as Prompt
 from .prompts import PromptSet as PromptSet

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import colorsys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from napari_dinosim.errors import ImageError
+from napari_dinosim.intensity import checked, readable_type
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
+
+    from napari_dinosim.intensity import Intensity, Limits
 
 MOST_CHANNELS = 32
 """More entries than this along the last axis are taken for columns of a stack, not for channels."""
@@ -23,6 +26,18 @@ FLOAT32_HALF = float(np.finfo(np.float32).max) / 2
 """Numbers below this can be subtracted from each other in float32."""
 
 GREY, RGB, CHANNELS = "grey", "rgb", "channels"
+
+
+@runtime_checkable
+class Plane(Protocol):
+    """What can be embedded: pixels of RGB in [0, 1], read window by window."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(height, width) in pixels."""
+
+    def window(self, top: int, left: int, height: int, width: int) -> tuple[NDArray[np.float32], bool]:
+        """RGB of a part, (height, width, 3), black beyond the bottom and right edge; whether NaN or ±inf were found."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,22 +81,39 @@ class ImagePlane:
         nonfinite : bool
             Whether NaN or ±inf were found; they are black.
         """
+        values, finite = self.intensities(top, left, height, width)
+        rgb = np.zeros((height, width, 3), dtype=np.float32)
+        part = rgb[: values.shape[0], : values.shape[1]]
+        hues = _hues(values.shape[-1]).astype(values.dtype) if self.kind == CHANNELS else None
+        part[...] = values if hues is None else np.clip(values @ hues, 0, 1)
+        return rgb, not bool(finite.all())
+
+    def intensities(self, top: int, left: int, height: int, width: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """Values of a part of the plane between the limits.
+
+        Parameters
+        ----------
+        top, left, height, width : int
+            The part, in pixels; what reaches beyond the bottom and right edge is left out.
+
+        Returns
+        -------
+        values : ndarray of shape (h, w, C), float32 or float64
+            In [0, 1]; alpha is left out.
+        finite : ndarray of shape (h, w, C), bool
+            Where they are not NaN or ±inf, which are 0.
+        """
         found = np.asarray(self.data[top : top + height, left : left + width])
         wide = self._wide_type(found.dtype)
         values = found.astype(wide).reshape(*found.shape[:2], found.shape[2] if found.ndim == 3 else 1)
         if self.kind == RGB:
             values = values[..., :3]
         finite = np.isfinite(values)
-        nonfinite = not bool(finite.all())
         span = np.where(self.high > self.low, self.high - self.low, 1.0)
         with np.errstate(invalid="ignore"):
             values = np.clip((values - self.low.astype(wide)) / span.astype(wide), 0, 1)
-        if nonfinite:
-            values[~finite] = 0
-        rgb = np.zeros((height, width, 3), dtype=np.float32)
-        part = rgb[: found.shape[0], : found.shape[1]]
-        part[...] = np.clip(values @ _hues(values.shape[-1]).astype(wide), 0, 1) if self.kind == CHANNELS else values
-        return rgb, nonfinite
+        values[~finite] = 0
+        return values, finite
 
     def _wide_type(self, dtype: np.dtype[Any]) -> type[np.float32 | np.float64]:
         """Type to calculate in: float32 where neither the pixels nor the limits and their difference need more."""
@@ -93,7 +125,8 @@ def image_plane(
     data: ArrayLike,
     *,
     rgb: bool | None = None,
-    contrast_limits: tuple[float, float] | None = None,
+    contrast_limits: Limits | None = None,
+    intensity: Intensity | None = None,
 ) -> ImagePlane:
     """Read an array as one image plane.
 
@@ -110,6 +143,8 @@ def image_plane(
         Whether the last axis is RGB or RGBA; by default it is where it has 3 or 4 entries.
     contrast_limits : (low, high), optional
         Intensities that become 0 and 1; by default see above, and the finite minimum and maximum.
+    intensity : Intensity, optional
+        Finds the limits from a sample instead, given the contrast limits; for several channels, each its own.
 
     Returns
     -------
@@ -122,16 +157,7 @@ def image_plane(
         called RGB and has other than 3 or 4 channels, or if the contrast limits are not two finite numbers, low < high.
     """
     array: Any = data if hasattr(data, "shape") and hasattr(data, "dtype") else np.asarray(data)
-    dtype = np.dtype(array.dtype)
-    if dtype.kind not in "buif":
-        raise ImageError(
-            f"data type: found {dtype.name!r}, expected bool, integer or real numbers. "
-            "Convert the image first, for example to its magnitude."
-        )
-    if 0 in array.shape:
-        raise ImageError(
-            f"empty image: found shape {tuple(array.shape)}, expected at least one pixel. Choose another image."
-        )
+    dtype = readable_type(array)
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] > MOST_CHANNELS):
         raise ImageError(
             f"image shape: found {tuple(array.shape)}, expected (height, width) or (height, width, channels). "
@@ -144,21 +170,31 @@ def image_plane(
             f"RGB image: found {array.shape[2]} channels, expected 3 or 4. Say that it is not RGB, or choose channels."
         )
     kind = GREY if array.ndim == 2 else RGB if (array.shape[2] in (3, 4) if rgb is None else rgb) else CHANNELS
-    low, high = _limits(array, dtype, kind, contrast_limits)
+    if intensity is None:
+        low, high = _limits(array, dtype, kind, contrast_limits)
+    else:
+        low, high = _chosen(array, dtype, kind, contrast_limits, intensity)
     return ImagePlane(array, kind, low, high)
 
 
+def _chosen(
+    array: Any, dtype: np.dtype[Any], kind: str, contrast_limits: Limits | None, intensity: Intensity
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Limits as an intensity finds them, one pair or one per channel."""
+    parts = [array[..., k] for k in range(array.shape[2])] if kind == CHANNELS else [array]
+    pairs = [intensity.limits(part, rgb=kind == RGB, contrast_limits=contrast_limits) for part in parts]
+    found = [pair for pair in pairs if pair is not None]  # all or none: they have one type
+    if not found:
+        return _limits(array, dtype, kind, None)
+    return np.array([low for low, _ in found]), np.array([high for _, high in found])
+
+
 def _limits(
-    array: Any, dtype: np.dtype[Any], kind: str, contrast_limits: tuple[float, float] | None
+    array: Any, dtype: np.dtype[Any], kind: str, contrast_limits: Limits | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Intensities that become 0 and 1, one pair or one per channel."""
     if contrast_limits is not None:
-        low, high = (float(limit) for limit in contrast_limits)
-        if not (np.isfinite([low, high]).all() and low < high):
-            raise ImageError(
-                f"contrast limits: found ({low:g}, {high:g}), expected two finite numbers, low < high. "
-                "Set the contrast limits of the layer."
-            )
+        low, high = checked(contrast_limits, "contrast limits")
         return np.array([low]), np.array([high])
     if dtype.kind == "b" or (dtype.kind == "f" and kind == RGB):
         return np.zeros(1), np.ones(1)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_dinosim.grid import PatchGrid
-    from napari_dinosim.image import ImagePlane
+    from napari_dinosim.image import Plane
     from napari_dinosim.planes import PlaneIndex
 
 
@@ -81,7 +81,7 @@ class ImageInput:
         Shown to people.
     shape : tuple of int
         (height, width) of a plane in pixels.
-    read : callable(plane index) -> ImagePlane
+    read : callable(plane index) -> Plane
         Called in a worker thread.
     version : hashable
         Equal versions have equal pixels: embeddings of another version are never used.
@@ -91,7 +91,7 @@ class ImageInput:
 
     name: str
     shape: tuple[int, int]
-    read: Callable[[PlaneIndex], ImagePlane]
+    read: Callable[[PlaneIndex], Plane]
     version: Hashable = 0
     planes: tuple[int, ...] = ()
 

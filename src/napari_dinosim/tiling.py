@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_dinosim.encoders.base import Encoder
-    from napari_dinosim.image import ImagePlane
+    from napari_dinosim.image import Plane
     from napari_dinosim.mosaic import Mosaic
     from napari_dinosim.partial import Focus
 
@@ -89,7 +89,7 @@ class Movable(Protocol):
 
 
 def encode_plane(
-    plane: ImagePlane,
+    plane: Plane,
     encoder: Encoder,
     *,
     on_progress: Callable[[int, int], None] | None = None,
@@ -102,7 +102,7 @@ def encode_plane(
 
     Parameters
     ----------
-    plane : ImagePlane
+    plane : Plane
         Read window by window, padded with black at the bottom and right.
     encoder : Encoder
     on_progress : callable(done, total), optional
@@ -173,7 +173,7 @@ def embeddings_of(work: PartialPlane, encoder: Encoder) -> PatchEmbeddings:
 def _run(
     work: PartialPlane,
     grid: PatchGrid,
-    plane: ImagePlane,
+    plane: Plane,
     encoder: Encoder,
     look: Callable[[PatchGrid], Focus | None],
     tell: Callable[[str], None],
@@ -193,7 +193,7 @@ def _run(
 
 
 def _read(
-    work: PartialPlane, numbers: list[int], size: int, plane: ImagePlane, tell: Callable[[str], None]
+    work: PartialPlane, numbers: list[int], size: int, plane: Plane, tell: Callable[[str], None]
 ) -> tuple[list[int], Tensor]:
     """Read the pixels of a batch of windows, (B, H, W, 3) in [0, 1]; returns which could be read, and their pixels."""
     parts: dict[int, NDArray[np.float32]] = {}

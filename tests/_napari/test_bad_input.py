@@ -137,7 +137,7 @@ def test_point_of_two_axes_stays_on_the_plane_of_the_stack_that_was_shown(bench)
     assert bench.prompts.ndim == 2
     bench.controller.check(str(stack.unique_id), True)
     flat.visible = False
-    shown = bench.controller.view.plane(stack)
+    shown = bench.controller.offering.plane(stack)
     bench.point(flat, (37, 120))
     (prompt,) = bench.session.prompts
     assert (prompt.source, prompt.plane) == (str(stack.unique_id), shown)

@@ -152,11 +152,12 @@ def test_contrast_changed_while_embedding_is_stale_afterwards(bench):
     assert bench.states() == {"a": "ready"}
 
 
-def test_contrast_of_uint8_and_rgb_makes_nothing_stale(bench):
-    a = bench.add(colours(*SHAPE)[..., 0], name="a")
-    bench.add(colours(*SHAPE), name="b")
+def test_contrast_of_bool_and_rgb_makes_nothing_stale(bench):
+    a = bench.add(greys(*SHAPE) > 0.5, name="a")
+    b = bench.add(colours(*SHAPE).astype(np.uint16), name="b", rgb=True)
     bench.start()
-    a.contrast_limits = (3, 9)
+    a.contrast_limits = (0.2, 0.6)
+    b.contrast_limits = (3, 9)
     assert bench.states() == {"a": "ready", "b": "ready"}
 
 

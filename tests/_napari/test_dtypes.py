@@ -28,17 +28,26 @@ def test_grey_is_stretched_between_the_contrast_limits(desk, encoders, dtype):
     found.assert_map(layer, as_rgb(np.clip((data.astype(float) - 10) / 70, 0, 1)), [CLICK])
 
 
-def test_grey_with_limits_as_napari_sets_them(desk, encoders):
+def test_grey_with_limits_as_napari_sets_them_is_read_by_percentiles(desk, encoders):
     data = (greys(*SHAPE) * 3000 - 700).astype(np.int16)
+    data[:2, :3] = 32_000  # a few hot pixels
     found, layer = clicked(desk, encoders, data)
-    low, high = layer.contrast_limits
-    found.assert_map(layer, as_rgb((data.astype(float) - low) / (high - low)), [CLICK])
+    assert layer.contrast_limits[1] == 32_000
+    low, high = np.percentile(data, (1, 99))
+    assert high < 2400
+    found.assert_map(layer, as_rgb(np.clip((data.astype(float) - low) / (high - low), 0, 1)), [CLICK])
 
 
-def test_grey_uint8_ignores_the_contrast_limits(desk, encoders):
+def test_grey_uint8_is_divided_by_255(desk, encoders):
+    data = (colours(*SHAPE)[..., 0] / 2).astype(np.uint8)
+    found, layer = clicked(desk, encoders, data)
+    found.assert_map(layer, as_rgb(data / 255), [CLICK])
+
+
+def test_grey_uint8_follows_contrast_limits_that_a_person_set(desk, encoders):
     data = colours(*SHAPE)[..., 0]
     found, layer = clicked(desk, encoders, data, contrast_limits=(40, 90))
-    found.assert_map(layer, as_rgb(data / 255), [CLICK])
+    found.assert_map(layer, as_rgb(np.clip((data.astype(float) - 40) / 50, 0, 1)), [CLICK])
 
 
 def test_bool(desk, encoders):

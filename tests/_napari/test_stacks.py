@@ -13,10 +13,11 @@ from planted import seed_map
 
 SHAPE = (100, 150)
 HIGH = 40_000
+"""Contrast limit; the pixels do not reach it: limits that are the ends of the data are taken for napari's own."""
 
 
 def stack_layer() -> tuple[np.ndarray, Image]:
-    stack = np.stack([(greys(*SHAPE, seed) * HIGH).astype(np.uint16) for seed in range(3)])
+    stack = np.stack([(greys(*SHAPE, seed) * 0.9 * HIGH).astype(np.uint16) for seed in range(3)])
     place = {"scale": (2.5, 0.65, 0.65), "units": ("um", "um", "um"), "axis_labels": ("z", "y", "x")}
     return stack, Image(stack, name="stack", contrast_limits=(0, HIGH), **place)
 

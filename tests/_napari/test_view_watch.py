@@ -13,7 +13,7 @@ SHAPE = (100, 150)
 
 
 def view_of(bench, layer):
-    return np.array(bench.controller.view.view(layer))
+    return np.array(bench.controller._view.view(layer))
 
 
 def look_at(bench, center, zoom, size=(200, 300)):
@@ -50,7 +50,7 @@ def test_axes_that_are_turned(bench):
 def test_there_is_no_view_in_3d_and_in_the_grid(bench, enter):
     layer = bench.add(colours(*SHAPE), name="a")
     enter(bench.viewer)
-    assert bench.controller.view.view(layer) is None
+    assert bench.controller._view.view(layer) is None
 
 
 def test_only_the_visible_field_is_embedded_and_panning_brings_the_rest(desk, encoders):

@@ -7,35 +7,38 @@ One click takes four hops: 1. napari adds the point and fires its events; 2. :me
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 from superqt.utils import qthrottled
 
+from napari_dinosim._napari.coordinates import shown_axes
 from napari_dinosim._napari.delivery import QtDelivery
+from napari_dinosim._napari.following import ImageFollowing
 from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.image_watch import ImageWatch
-from napari_dinosim._napari.inputs import Revisions, image_input
 from napari_dinosim._napari.maps import MapLayers
+from napari_dinosim._napari.offering import Offering
 from napari_dinosim._napari.patch_overlay import PatchOverlay
 from napari_dinosim._napari.prompts_layer import PromptsLayer
 from napari_dinosim._napari.reading import LeftOut
 from napari_dinosim._napari.roles import MAP, key_of, role
 from napari_dinosim._napari.rows import ImageRow, image_row
-from napari_dinosim._napari.sentences import CLICK, CONTRAST_CHANGED, FIRST, NO_WEIGHTS
+from napari_dinosim._napari.sentences import CLICK, FIRST, INTENSITY_CHANGED, NO_WEIGHTS
 from napari_dinosim._napari.view_watch import ViewWatch
 from napari_dinosim.engine import Engine
-from napari_dinosim.errors import WeightsNotFoundError
+from napari_dinosim.errors import ImageError, WeightsNotFoundError
 from napari_dinosim.prompts import PromptSet
 from napari_dinosim.session import SimilaritySession
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from napari.components import ViewerModel
     from napari.layers import Image, Layer
 
+    from napari_dinosim._napari.limits import Intensities
+    from napari_dinosim._napari.searched import Searched
     from napari_dinosim.errors import DinosimError
     from napari_dinosim.loading import EncoderChoice, EncoderSlot
     from napari_dinosim.prompts import Combine
@@ -62,7 +65,7 @@ class Controller:
     progress_changed = Signal(object)
     """Overall progress, or None."""
     choices_changed = Signal()
-    """The encoder, the way points are combined, or whether patches are shown, is another."""
+    """The encoder, intensities, the way points are combined, or whether patches are shown, is another."""
     told = Signal(str, bool)
     """Something to show the person, and whether it is an error."""
 
@@ -77,61 +80,58 @@ class Controller:
         self.deliver = QtDelivery()
         self.engine = Engine(self.deliver)
         self.session = SimilaritySession(self.engine, encoder, slot)
-        self.maps = MapLayers(viewer, self.session)
+        self._watch = ImageWatch(viewer)
+        self.offering = Offering(viewer, self.session, self._watch)
+        self.maps = MapLayers(viewer, self.session, self.offering.of)
+        self._images = ImageFollowing(self._watch, self.offering, self.session, self.maps)
         self.prompts = PromptsLayer(viewer)
         self.overlay = PatchOverlay(viewer)
-        self._unchecked: set[str] = set()
-        self._revisions = Revisions()
         self.combined_by: Combine = "max"
         self.shows_patches = False
-        self._watch = ImageWatch(viewer)
         self._rescale = qthrottled(guarded(self.overlay.zoom), timeout=60)
         self._redraw = qthrottled(guarded(self._draw_patches), timeout=20, leading=False)  # never within another event
         self._on_active, self._on_zoom = (lambda _event: self._redraw()), (lambda _event: self._rescale())
-        self.view = ViewWatch(viewer, self.session, self.checked)
+        self._view = ViewWatch(viewer, self.session, self.offering)
         self._connect()
 
     def rows(self) -> list[ImageRow]:
         """Rows of the list of images, in the order of napari's layer list, the topmost first."""
-        return [self._row(layer) for layer in self._watch.images()]
+        return [self._row(found) for found in self.offering.all()]
 
     def row(self, key: str) -> ImageRow | None:
         """Row of one image."""
-        layer = self._watch.find(key)
-        return None if layer is None else self._row(layer)
+        found = self.offering.find(key)
+        return None if found is None else self._row(found)
 
     def _size(self) -> int | None:
         return self._patch_size(self.session.encoder) or self.session.patch_size
 
-    def _row(self, layer: Image) -> ImageRow:
-        key = key_of(layer)
-        return image_row(
-            layer, key not in self._unchecked, self._size(), self.session.state(key), self.view.axes(layer)
-        )
+    def _row(self, found: Searched) -> ImageRow:
+        checked, state = self.offering.is_checked(found.key), self.session.state(found.key)
+        return image_row(found, checked, self._size(), state, shown_axes(found.image, self.viewer.dims.order))
 
     def check(self, key: str, checked: bool) -> None:
         """Choose an image, or leave it out."""
-        (self._unchecked.discard if checked else self._unchecked.add)(key)
-        layer = self._watch.find(key)
-        if layer is not None and checked:
-            self._offer(layer)
-        else:
-            self.session.remove_input(key)
+        self.offering.check(key, checked)
+        self.offering.refresh(INTENSITY_CHANGED)  # those that are read by one pair of limits for all
         self.read_prompts()
         self.row_changed.emit(key)
 
     def start(self) -> None:
         """Make the prompts layer and embed what is missing."""
-        images = self.checked()
+        images = self.offering.checked()
         if not images:
             self.told.emit("No image is checked. Open an image, or check one in the list.", True)
             return
-        for layer in images:
-            self._revisions.look(layer)
-            self._offer(layer)
-        reference = max(reversed(images), key=lambda layer: layer.ndim)  # the lowest of those with the most axes
+        for found in images:
+            self.offering.look(found)
+        for found in images:
+            self.offering.offer(found)
+        reference = max(
+            reversed(self.checked()), key=lambda layer: layer.ndim
+        )  # the lowest of those with the most axes
         self.prompts.ensure(reference)
-        self.view.tell_views()
+        self._view.tell_views()
         self.session.start()
         self.read_prompts()
         self._redraw()
@@ -149,6 +149,36 @@ class Controller:
         self.choices_changed.emit()
         self._redraw()
 
+    def compose(self, keys: Sequence[str]) -> None:
+        """Search several images as one, in the colours that they have on screen."""
+        try:
+            found = self.offering.compose(keys)
+        except ImageError as error:
+            self._tell(error)
+            return
+        self._recomposed(found, found.key, f"{found.name}: searched as one image, in the colours on screen.")
+
+    def separate(self, key: str) -> None:
+        """Search the channels of a composition as images of their own again."""
+        found = self.offering.separate(key)
+        if found is not None:
+            self._recomposed(found, key, f"{found.name}: searched as images of their own again.")
+
+    def _recomposed(self, found: Searched, key: str, text: str) -> None:
+        """Make the map anew, above all that it is of; the points stay."""
+        self.prompts.hand_over([key_of(layer) for layer in found.layers], key)
+        self.maps.remove(key)
+        self.offering.refresh(INTENSITY_CHANGED)
+        self.rows_changed.emit()
+        self.read_prompts()
+        self.told.emit(text, False)
+
+    def read_by(self, intensities: Intensities) -> None:
+        """Choose how intensities are read; what is embedded otherwise is stale until Start."""
+        self.offering.intensities = intensities
+        self.offering.refresh(INTENSITY_CHANGED)
+        self.choices_changed.emit()
+
     def combine(self, combine: Combine) -> None:
         """Choose how the cosines of several points become one score."""
         self.combined_by = combine
@@ -165,7 +195,7 @@ class Controller:
 
     def read_prompts(self) -> None:
         """Replace the session's prompts by what the points say."""
-        reading = self.prompts.read(self.checked())
+        reading = self.prompts.read(self.offering.checked())
         self.session.set_prompts(PromptSet(reading.prompts, self.combined_by))
         if reading.left_out:
             self.viewer.status = reading.text
@@ -175,15 +205,15 @@ class Controller:
 
     def write_map(self, key: str) -> None:
         """Bring one image's map layer up to date."""
-        layer = self._watch.find(key)
-        if layer is None:
+        found = self.offering.find(key)
+        if found is None:
             self.maps.remove(key)
         else:
-            self.maps.update(layer)
+            self.maps.update(found.image)
 
     def checked(self) -> list[Image]:
-        """List the images that are searched, the topmost first."""
-        return [layer for layer in self._watch.images() if key_of(layer) not in self._unchecked]
+        """List the images that are searched, the topmost first; of a composition, its first channel."""
+        return [found.image for found in self.offering.checked()]
 
     def shutdown(self) -> None:
         """Stop the work and leave the viewer; prompts and maps stay as they are."""
@@ -195,7 +225,7 @@ class Controller:
         self.prompts.release()
         self.maps.shutdown()
         self._watch.close()
-        self.view.close()
+        self._view.close()
         for emitter, callback in self._viewer_connections():
             emitter.disconnect(callback)
 
@@ -212,16 +242,13 @@ class Controller:
         self.session.message.connect(self._tell)
         self.session.failed.connect(self._tell)
         self.prompts.changed.connect(self.read_prompts)
-        self.view.scrolled.connect(self._redraw)
-        self.view.turned.connect(self._turned)
-        self._watch.joined.connect(self._joined)
-        self._watch.left.connect(self._left)
+        self._view.scrolled.connect(self._redraw)
+        self._view.turned.connect(self._turned)
         self._watch.removed.connect(self._removed)
         self._watch.listed.connect(self._listed)
-        self._watch.pixels_changed.connect(self._pixels_changed)
-        self._watch.renamed.connect(self._renamed)
-        self._watch.contrast_changed.connect(self._contrast_changed)
-        self._watch.placed.connect(self._placed)
+        self._images.listed.connect(self.rows_changed.emit)
+        self._images.moved.connect(self._moved)
+        self._images.told.connect(self._tell)
         for emitter, callback in self._viewer_connections():
             emitter.connect(callback)
         self._watch.follow()
@@ -229,15 +256,6 @@ class Controller:
     def _tell(self, what: str | DinosimError) -> None:
         missing = isinstance(what, WeightsNotFoundError)  # whose own words are for Python
         self.told.emit(NO_WEIGHTS if missing else str(what), not isinstance(what, str))
-
-    def _joined(self, layer: Image) -> None:
-        if key_of(layer) not in self._unchecked:
-            self._offer(layer)
-
-    def _left(self, key: str) -> None:
-        self.session.remove_input(key, forget=True)
-        self.maps.remove(key)
-        self.read_prompts()
 
     def _removed(self, layer: Layer) -> None:
         """Take note that a layer of ours is gone."""
@@ -253,37 +271,7 @@ class Controller:
         self.prompts.realign()
         self.rows_changed.emit()
 
-    def _offer(self, layer: Image) -> None:
-        """Give a layer to the session as it is now; what is embedded of it stays valid where nothing has changed."""
-        key = key_of(layer)
-        image = image_input(layer, self._revisions[layer])
-        known = self.session.inputs.get(key)
-        if known is None or known.version != image.version:
-            self.session.set_input(key, image, self.view.plane(layer))
-
-    def _pixels_changed(self, layer: Image) -> None:
-        self._revisions.bump(layer)
-        if key_of(layer) in self.session.inputs:
-            self._offer(layer)
-        self.rows_changed.emit()
-        self.read_prompts()
-
-    def _renamed(self, layer: Image) -> None:
-        known = self.session.inputs.get(key_of(layer))
-        if known is not None:
-            self.maps.rename(layer, known.name)
-            self.session.set_input(key_of(layer), replace(known, name=layer.name), self.view.plane(layer))
-        self.rows_changed.emit()
-
-    def _contrast_changed(self, layer: Image) -> None:
-        key = key_of(layer)
-        known = self.session.inputs.get(key)
-        if known is not None:
-            other = known.version != image_input(layer, self._revisions[layer]).version
-            self.session.mark_stale(key, CONTRAST_CHANGED if other else "")
-
-    def _placed(self, layer: Image) -> None:
-        self.maps.follow(layer)
+    def _moved(self) -> None:
         self.prompts.realign()
         self.read_prompts()
 
@@ -295,5 +283,5 @@ class Controller:
 
     def _draw_patches(self) -> None:
         self.overlay.draw(
-            self.checked(), self.session.prompts, self._size() if self.shows_patches else None, self.view.plane
+            self.checked(), self.session.prompts, self._size() if self.shows_patches else None, self.offering.plane
         )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
+from napari_dinosim._napari.channels import LOOKS
 from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.roles import is_image, key_of
 
@@ -42,6 +43,8 @@ class ImageWatch:
     """A layer has another name."""
     contrast_changed = Signal(object)
     """A layer has other contrast limits."""
+    looks_changed = Signal(object)
+    """A layer has other looks, its contrast limits left out: see :data:`LOOKS`."""
     placed = Signal(object)
     """A layer lies elsewhere."""
 
@@ -86,7 +89,7 @@ class ImageWatch:
 
     def _connect(self, key: str, layer: Image) -> None:
         signals = {"data": self.pixels_changed, "name": self.renamed, "contrast_limits": self.contrast_changed}
-        signals |= dict.fromkeys(PLACE_EVENTS, self.placed)
+        signals |= dict.fromkeys(PLACE_EVENTS, self.placed) | dict.fromkeys(LOOKS, self.looks_changed)
         self._connections[key] = []
         for name, signal in signals.items():
             emitter, callback = getattr(layer.events, name), guarded(partial(_emit, signal, layer))

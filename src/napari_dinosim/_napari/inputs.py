@@ -14,8 +14,11 @@ from napari_dinosim.planes import PlaneView
 from napari_dinosim.states import ImageInput
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     from napari.layers import Image
 
+    from napari_dinosim._napari.limits import Finder
     from napari_dinosim.planes import PlaneIndex
 
 
@@ -55,15 +58,7 @@ def fingerprint(data: object) -> int:
     return zlib.crc32(np.ascontiguousarray(rows).data)
 
 
-def stretch(layer: Image) -> tuple[float, float] | None:
-    """Contrast limits by which a layer is read; None where its type has a fixed range or the limits are of no use."""
-    if layer.rgb or np.dtype(layer.dtype) in (np.dtype(bool), np.dtype(np.uint8)):
-        return None
-    low, high = (float(limit) for limit in layer.contrast_limits)
-    return (low, high) if np.isfinite([low, high]).all() and low < high else None
-
-
-def image_input(layer: Image, revision: int) -> ImageInput:
+def image_input(layer: Image, revision: int, limits: tuple[Hashable, Finder]) -> ImageInput:
     """Describe a layer to the session, as it is now.
 
     Parameters
@@ -71,10 +66,13 @@ def image_input(layer: Image, revision: int) -> ImageInput:
     layer : Image
     revision : int
         Another number after each change of its pixels.
+    limits : (hashable, callable() -> (low, high) or None)
+        Version and finder of the intensities that become 0 and 1; called in the worker.
     """
-    data, rgb, limits = full_resolution(layer), bool(layer.rgb), stretch(layer)
+    data, rgb = full_resolution(layer), bool(layer.rgb)
+    version, find = limits
 
     def read(plane: PlaneIndex) -> ImagePlane:
-        return image_plane(PlaneView(data, plane, rgb), rgb=rgb, contrast_limits=limits)
+        return image_plane(PlaneView(data, plane, rgb), rgb=rgb, contrast_limits=find())
 
-    return ImageInput(layer.name, plane_shape(layer), read, (revision, limits), leading_shape(layer))
+    return ImageInput(layer.name, plane_shape(layer), read, (revision, version), leading_shape(layer))

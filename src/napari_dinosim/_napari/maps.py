@@ -14,9 +14,12 @@ from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.lazy_map import LazyMap
 from napari_dinosim._napari.preferences import map_looks
 from napari_dinosim._napari.roles import MAP, MARK, claim, is_ours, key_of, mark
+from napari_dinosim._napari.searched import Searched
 from napari_dinosim.planes import LAST
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from napari.components import LayerList, ViewerModel
 
     from napari_dinosim.planes import Axes
@@ -36,6 +39,10 @@ LOOKS = ("colormap", "opacity", "blending", "visible", "contrast_limits", "gamma
 """What a person may have set on a map; kept while the map is away."""
 
 
+def _alone(image: Image) -> Searched:
+    return Searched((image,))
+
+
 class MapLayers:
     """Writes the session's maps into layers over the images.
 
@@ -43,10 +50,14 @@ class MapLayers:
     ----------
     viewer : Viewer
     session : SimilaritySession
+    searched : callable(Image) -> Searched
+        What an image layer is searched as; a map lies above all its layers.
     """
 
-    def __init__(self, viewer: ViewerModel, session: SimilaritySession) -> None:
-        self._viewer, self._session = viewer, session
+    def __init__(
+        self, viewer: ViewerModel, session: SimilaritySession, searched: Callable[[Image], Searched] = _alone
+    ) -> None:
+        self._viewer, self._session, self._searched = viewer, session, searched
         self._layers: dict[str, Image] = {}
         self._looks: dict[str, dict[str, Any]] = {}
         self._written: set[str] = set()
@@ -105,11 +116,11 @@ class MapLayers:
         if layer is not None and layer.ndim == image.ndim:
             place_like(layer, image)
 
-    def rename(self, image: Image, old: str) -> None:
+    def rename(self, key: str, old: str, new: str) -> None:
         """Name the map after its renamed image, where it still has the name that we gave it."""
-        layer = self._layers.get(key_of(image))
+        layer = self._layers.get(key)
         if layer is not None and layer.name == _name(old):
-            layer.name = _name(image.name)
+            layer.name = _name(new)
 
     def forget(self, layer: Image) -> None:
         """Take note that a map layer is gone: a person removed it."""
@@ -158,22 +169,22 @@ class MapLayers:
         return layer
 
     def _add(self, image: Image, lazy: bool) -> Image:
-        key = key_of(image)
+        key, found = key_of(image), self._searched(image)
         data = self._data(image, lazy)
         looks = map_looks() | {"contrast_limits": (0, 1), "interpolation2d": "nearest"}
         layer = Image(
             data,
             multiscale=isinstance(data, list),
             rgb=False,
-            name=_name(image.name),
-            metadata=mark(MAP, source=key),
+            name=_name(found.name),
+            metadata=mark(MAP, source=key, sources=[key_of(layer) for layer in found.layers]),
             **(looks | self._looks.get(key, {})),
             **placement(image),
         )
         claim(layer)
         layers: LayerList = self._viewer.layers
         active = layers.selection.active
-        layers.insert(layers.index(image) + 1, layer)
+        layers.insert(max(layers.index(below) for below in found.layers) + 1, layer)
         layers.selection.active = active  # the person goes on with what was in hand
         self._layers[key] = layer
         return layer

@@ -22,7 +22,7 @@ from napari_dinosim._napari.coordinates import (
 )
 from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.reading import LeftOut, Owner, Reading, read_point
-from napari_dinosim._napari.roles import PROMPTS, claim, is_ours, key_of, mark
+from napari_dinosim._napari.roles import PROMPTS, claim, is_ours, mark
 from napari_dinosim.prompts import Prompt
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image, Layer
 
+    from napari_dinosim._napari.searched import Searched
 
 NAME = "DINOSim prompts"
 SYMBOL, FACE, BORDER = "cross", "#ff2d78", "white"
@@ -94,7 +95,7 @@ class PromptsLayer:
                 getattr(self.layer.events, name).disconnect(self._on_event)
         self.layer = self._snapshot = None
 
-    def read(self, images: Sequence[Image]) -> Reading:
+    def read(self, images: Sequence[Searched]) -> Reading:
         """Say which prompt each point is.
 
         A point belongs to the topmost visible image under it at the moment it is placed, and keeps to it until it is
@@ -102,7 +103,7 @@ class PromptsLayer:
 
         Parameters
         ----------
-        images : sequence of Image
+        images : sequence of Searched
             The checked images, the topmost first.
         """
         if self.layer is None:
@@ -110,8 +111,8 @@ class PromptsLayer:
         points = np.asarray(self.layer.data, dtype=float)
         units, shown = self._viewer.layers.units, self._viewer.dims.point
         world = apply(world_matrix(self.layer, units), np.nan_to_num(points))
-        keys = {key_of(image): image for image in images}
-        places = {key: to_data(image, world, units, shown) for key, image in keys.items()}
+        keys = {found.key: found for found in images}
+        places = {key: to_data(found.image, world, units, shown) for key, found in keys.items()}
         taken = self._viewer.dims.ndisplay == 2 and not self._viewer.canvas.grid.enabled
         axes = partial(shown_axes, order=self._viewer.dims.order)
         owners: dict[bytes, Owner] = {}
@@ -121,17 +122,23 @@ class PromptsLayer:
             if not np.isfinite(point).all():
                 left_out[LeftOut.NOWHERE] += 1
                 continue
-            here = {key: (image, places[key][index]) for key, image in keys.items()}
-            found, owner = read_point(here, self._owners.get(point.tobytes()), world.shape[1], taken, axes)
-            if isinstance(found, Prompt):
-                prompts.append(found)
+            here = {key: (found, places[key][index]) for key, found in keys.items()}
+            meant, owner = read_point(here, self._owners.get(point.tobytes()), world.shape[1], taken, axes)
+            if isinstance(meant, Prompt):
+                prompts.append(meant)
             else:
-                left_out[found] += 1
+                left_out[meant] += 1
             if owner is not None:
                 owners[point.tobytes()] = owner
         self._owners = owners
         names = dict.fromkeys(keys[prompt.source].name for prompt in prompts)
         return Reading(tuple(prompts), tuple(names), left_out)
+
+    def hand_over(self, keys: Sequence[str], key: str) -> None:
+        """Give the points of some images to another one, which lies at the same place."""
+        self._owners = {
+            place: owner._replace(key=key) if owner.key in keys else owner for place, owner in self._owners.items()
+        }
 
     def _make(self, reference: Image) -> Points:
         place = placement(reference)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from napari.layers import Image
     from numpy.typing import NDArray
 
+    from napari_dinosim._napari.searched import Searched
     from napari_dinosim.planes import Axes, PlaneIndex
 
 
@@ -69,7 +70,7 @@ class Reading:
 
 
 def read_point(
-    here: dict[str, tuple[Image, NDArray[np.float64]]],
+    here: dict[str, tuple[Searched, NDArray[np.float64]]],
     known: Owner | None,
     ndim: int,
     taken: bool,
@@ -79,7 +80,7 @@ def read_point(
 
     Parameters
     ----------
-    here : dict of key to (Image, ndarray of shape (ndim,))
+    here : dict of key to (Searched, ndarray of shape (ndim,))
         The checked images, the topmost first, and where the point lies in the data of each.
     known : Owner, optional
         Whose it was when it was last looked at, at the same place.
@@ -99,8 +100,9 @@ def read_point(
         known = NOBODY
     if known is not None and known.key not in here:
         return LeftOut.REFUSED if known == NOBODY else LeftOut.UNSEARCHED, known
-    for key in [key for key, (image, _) in here.items() if image.visible] if known is None else [known.key]:
-        image, place = here[key]
+    for key in [key for key, (found, _) in here.items() if found.visible] if known is None else [known.key]:
+        found, place = here[key]
+        image = found.image
         along = axes(image)
         if known is not None and len(index_of(known.plane)) == image.ndim - 2:
             along = axes_of(known.plane)

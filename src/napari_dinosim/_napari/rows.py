@@ -1,4 +1,4 @@
-"""What the list of images shows of one layer."""
+"""What the list of images shows of one image."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_dinosim._napari.coordinates import plane_shape
-from napari_dinosim._napari.roles import key_of
 from napari_dinosim.grid import PatchGrid
 
 if TYPE_CHECKING:
-    from napari.layers import Image
-
+    from napari_dinosim._napari.searched import Searched
     from napari_dinosim.planes import Axes
     from napari_dinosim.states import InputState
 
@@ -29,6 +27,8 @@ class ImageRow:
     patches : tuple of int, optional
         (rows, cols), where the encoder's patch size is known and the image is not empty.
     state : InputState
+    composed : bool
+        Whether it is made of several layers.
     """
 
     key: str
@@ -37,10 +37,11 @@ class ImageRow:
     pixels: tuple[int, int]
     patches: tuple[int, int] | None
     state: InputState
+    composed: bool = False
 
 
-def image_row(layer: Image, checked: bool, patch_size: int | None, state: InputState, axes: Axes) -> ImageRow:
-    """Say what the list shows of a layer."""
-    height, width = plane_shape(layer, axes)
+def image_row(found: Searched, checked: bool, patch_size: int | None, state: InputState, axes: Axes) -> ImageRow:
+    """Say what the list shows of an image."""
+    height, width = plane_shape(found.image, axes)
     patches = PatchGrid(height, width, patch_size).shape if patch_size and height and width else None
-    return ImageRow(key_of(layer), layer.name, checked, (height, width), patches, state)
+    return ImageRow(found.key, found.name, checked, (height, width), patches, state, found.composed)

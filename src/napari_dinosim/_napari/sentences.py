@@ -9,3 +9,7 @@ NO_WEIGHTS = (
     "Download…, From file… or Built-in."
 )
 CONTRAST_CHANGED = "Its contrast limits have changed; press Start to embed it anew."
+CHANNELS_CHANGED = "Its channels look otherwise now; press Start to embed it anew."
+CHANNELS_MOVED = "Its channels no longer lie on each other; move them back, or separate them."
+INTENSITY_CHANGED = "Its intensities are read otherwise now; press Start to embed it anew."
+CHANNEL_REMOVED = "A channel was removed: the others of its composition are images of their own again."

@@ -8,18 +8,17 @@ import numpy as np
 from psygnal import Signal
 from superqt.utils import qthrottled
 
-from napari_dinosim._napari.coordinates import shown_axes, shown_plane, to_data
+from napari_dinosim._napari.coordinates import shown_axes, to_data
 from napari_dinosim._napari.guard import guarded
-from napari_dinosim._napari.roles import key_of
 from napari_dinosim.plan import View
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from napari.components import ViewerModel
     from napari.layers import Image
 
-    from napari_dinosim.planes import Axes, PlaneIndex
+    from napari_dinosim._napari.offering import Offering
     from napari_dinosim.session import SimilaritySession
 
 VIEW_MS = 200
@@ -34,8 +33,8 @@ class ViewWatch:
     viewer : Viewer
     session : SimilaritySession
         Is told.
-    images : callable() -> sequence of Image
-        Those that are searched.
+    offering : Offering
+        What is searched.
     """
 
     turned = Signal()
@@ -43,8 +42,8 @@ class ViewWatch:
     scrolled = Signal()
     """The sliders stand elsewhere."""
 
-    def __init__(self, viewer: ViewerModel, session: SimilaritySession, images: Callable[[], Sequence[Image]]) -> None:
-        self._viewer, self._session, self._images = viewer, session, images
+    def __init__(self, viewer: ViewerModel, session: SimilaritySession, offering: Offering) -> None:
+        self._viewer, self._session, self._offering = viewer, session, offering
         self._tell_views = qthrottled(guarded(self.tell_views), timeout=VIEW_MS)
         self._on_sliders = guarded(self._sliders_moved)
         self._on_order = guarded(self._axes_turned)
@@ -58,14 +57,6 @@ class ViewWatch:
         for emitter, callback in self._connections():
             emitter.disconnect(callback)
 
-    def plane(self, layer: Image) -> PlaneIndex:
-        """Which plane of an image is on screen."""
-        return shown_plane(layer, self._viewer.layers.units, self._viewer.dims.point, self.axes(layer))
-
-    def axes(self, layer: Image) -> Axes:
-        """Which axes of an image are on screen."""
-        return shown_axes(layer, self._viewer.dims.order)
-
     def view(self, layer: Image) -> View | None:
         """Part of the plane that is in view, in pixels; None in 3-D and in the grid, where it is no rectangle."""
         dims, camera = self._viewer.dims, self._viewer.scene.camera
@@ -75,15 +66,15 @@ class ViewWatch:
         corners = np.tile(np.asarray(dims.point, dtype=float), (4, 1))
         signs = np.array([(-1, -1), (-1, 1), (1, -1), (1, 1)])
         corners[:, list(dims.order[-2:])] = np.asarray(camera.center)[-2:] + signs * half
-        found = to_data(layer, corners, self._viewer.layers.units, dims.point)[:, list(self.axes(layer))]
+        found = to_data(layer, corners, self._viewer.layers.units, dims.point)[:, list(shown_axes(layer, dims.order))]
         return View(*(float(edge) for edge in (*found.min(axis=0), *found.max(axis=0))))
 
     def tell_views(self) -> None:
         """Tell the session what of each image is in view."""
-        for layer in self._images():
-            view = self.view(layer)
+        for found in self._offering.checked():
+            view = self.view(found.image)
             if view is not None:
-                self._session.show_view(key_of(layer), view)
+                self._session.show_view(found.key, view)
 
     def _connections(self) -> list[tuple[Any, Callable[[Any], None]]]:
         camera = self._viewer.scene.camera.events
@@ -95,8 +86,8 @@ class ViewWatch:
         ]
 
     def _sliders_moved(self, _event: Any) -> None:
-        for layer in self._images():
-            self._session.show_plane(key_of(layer), self.plane(layer))
+        for found in self._offering.checked():
+            self._session.show_plane(found.key, self._offering.plane(found.image))
         self.scrolled.emit()
 
     def _axes_turned(self, event: Any) -> None:

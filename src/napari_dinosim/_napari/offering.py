@@ -1,0 +1,189 @@
+"""Which images are searched, as what they are given to the session, and when that is no longer what is embedded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_dinosim._napari.channels import composed_input, why_not
+from napari_dinosim._napari.coordinates import shown_axes, shown_plane
+from napari_dinosim._napari.inputs import Revisions, image_input
+from napari_dinosim._napari.limits import Intensities, LimitFinders
+from napari_dinosim._napari.roles import key_of
+from napari_dinosim._napari.searched import Searched
+from napari_dinosim.errors import ImageError
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Sequence
+
+    from napari.components import ViewerModel
+    from napari.layers import Image
+
+    from napari_dinosim._napari.image_watch import ImageWatch
+    from napari_dinosim._napari.limits import Finder
+    from napari_dinosim.planes import PlaneIndex
+    from napari_dinosim.session import SimilaritySession
+    from napari_dinosim.states import ImageInput
+
+
+class Offering:
+    """Gives a viewer's images to a session.
+
+    Parameters
+    ----------
+    viewer : Viewer
+    session : SimilaritySession
+    watch : ImageWatch
+    """
+
+    def __init__(self, viewer: ViewerModel, session: SimilaritySession, watch: ImageWatch) -> None:
+        self._viewer, self._session, self._watch = viewer, session, watch
+        self._unchecked: set[str] = set()
+        self._composed: dict[str, tuple[str, ...]] = {}
+        self._revisions = Revisions()
+        self._finders = LimitFinders()
+        self.intensities = Intensities()
+
+    # ---- what is searched ----------------------------------------------------------------------------------------
+
+    def all(self) -> list[Searched]:
+        """List what can be searched, the topmost first: a composition is as high as its topmost channel."""
+        images = {key_of(image): image for image in self._watch.images()}
+        first_of = {key: first for first, keys in self._composed.items() for key in keys}
+        rows = dict.fromkeys(first_of.get(key, key) for key in images)
+        members = [[images[key] for key in self._composed.get(row, (row,)) if key in images] for row in rows]
+        return [Searched(tuple(layers)) for layers in members]
+
+    def checked(self) -> list[Searched]:
+        """List what is searched, the topmost first."""
+        return [found for found in self.all() if found.key not in self._unchecked]
+
+    def is_checked(self, key: str) -> bool:
+        """Whether an image is searched."""
+        return key not in self._unchecked
+
+    def find(self, key: str) -> Searched | None:
+        """Image or composition of a key."""
+        return next((found for found in self.all() if found.key == key), None)
+
+    def of(self, layer: Image) -> Searched:
+        """Return what a layer is searched as: itself, or the composition that it is a channel of."""
+        return next((found for found in self.all() if layer in found.layers), Searched((layer,)))
+
+    def plane(self, image: Image) -> PlaneIndex:
+        """Plane of an image that the sliders show."""
+        dims = self._viewer.dims
+        return shown_plane(image, self._viewer.layers.units, dims.point, shown_axes(image, dims.order))
+
+    # ---- what the session gets -----------------------------------------------------------------------------------
+
+    def check(self, key: str, checked: bool) -> None:
+        """Choose an image, or leave it out."""
+        (self._unchecked.discard if checked else self._unchecked.add)(key)
+        found = self.find(key)
+        if found is not None and checked:
+            self.offer(found)
+        else:
+            self._session.remove_input(key)
+
+    def offer(self, found: Searched) -> None:
+        """Give an image to the session as it is now; what is embedded of it stays valid where nothing has changed."""
+        if found.key in self._unchecked:
+            return
+        image, known = self._input(found), self._session.inputs.get(found.key)
+        if known is None or (known.version, known.name) != (image.version, image.name):
+            self._session.set_input(found.key, image, self.plane(found.image))
+
+    def look(self, found: Searched) -> None:
+        """Find out whether pixels were changed in place, which napari tells nobody."""
+        for layer in found.layers:
+            self._revisions.look(layer)
+
+    def bump(self, layer: Image) -> None:
+        """Note that a layer has other data."""
+        self._revisions.bump(layer)
+
+    def refresh(self, reason: str, found: Sequence[Searched] | None = None) -> None:
+        """Mark images as stale that are no longer read as they are embedded; those that are so again no more.
+
+        Parameters
+        ----------
+        reason : str
+            What has changed.
+        found : sequence of Searched, optional
+            Images to look at; by default all.
+        """
+        for one in self.checked() if found is None else found:
+            known = self._session.inputs.get(one.key)
+            if known is not None:
+                self._session.mark_stale(one.key, "" if known.version == self._input(one).version else reason)
+
+    # ---- channels ------------------------------------------------------------------------------------------------
+
+    def why_not(self, keys: Sequence[str]) -> str:
+        """Say why these images cannot be composed; empty where they can."""
+        return why_not(self._layers(keys), self._viewer.layers.units)
+
+    def compose(self, keys: Sequence[str]) -> Searched:
+        """Search these images as one, in the colours that they have on screen.
+
+        Raises
+        ------
+        ImageError
+            If they are no single-channel images of one shape and place.
+        """
+        problem = self.why_not(keys)
+        if problem:
+            raise ImageError(problem)
+        members = tuple(key_of(layer) for layer in self._layers(keys))
+        checked = any(key not in self._unchecked for key in members)
+        for key in members:
+            self._composed.pop(key, None)
+            if key != members[0]:
+                self._session.remove_input(key)
+        self._composed[members[0]] = members
+        (self._unchecked.discard if checked else self._unchecked.add)(members[0])
+        found = Searched(tuple(self._layers(keys)))
+        self.offer(found)
+        return found
+
+    def separate(self, key: str) -> Searched | None:
+        """Search the channels of a composition as images of their own again; returns what it was."""
+        found = self.find(key)
+        if self._composed.pop(key, None) is None or found is None:
+            return None
+        for layer in found.layers:
+            self.offer(Searched((layer,)))
+        return found
+
+    def leave(self, key: str) -> tuple[str, ...]:
+        """Forget a layer that is gone; returns the keys of the composition that goes with it."""
+        members = next((keys for keys in self._composed.values() if key in keys), ())
+        if members:
+            del self._composed[members[0]]
+        self._session.remove_input(key, forget=True)
+        self._finders.forget(key)
+        for found in [self.find(left) for left in members if left != key]:
+            if found is not None:
+                self.offer(found)
+        return members
+
+    def _layers(self, keys: Sequence[str]) -> list[Image]:
+        """Layers of these images, those of compositions among them, the lowest first."""
+        return [layer for layer in reversed(self._watch.images()) if self.of(layer).key in keys]
+
+    # ---- how they are described ----------------------------------------------------------------------------------
+
+    def _input(self, found: Searched) -> ImageInput:
+        if found.composed:
+            revisions = [self._revisions[layer] for layer in found.layers]
+            return composed_input(found.layers, found.name, revisions, self._viewer.layers.units)
+        return image_input(found.image, self._revisions[found.image], self._limits(found.image))
+
+    def _limits(self, layer: Image) -> tuple[Hashable, Finder]:
+        own = self._own_limits(layer)
+        if not self.intensities.shared or own[0] is None:
+            return own
+        return self._finders.shared(self._own_limits(found.image) for found in self.checked() if not found.composed)
+
+    def _own_limits(self, layer: Image) -> tuple[Hashable, Finder]:
+        return self._finders.own(layer, self._revisions[layer], self.intensities.of(key_of(layer)))
