@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from napari_dinosim.composition import Channel, Composition
-from napari_dinosim.engine import embed
+from napari_dinosim.embedding import embed
 from napari_dinosim.errors import ImageError
 from napari_dinosim.intensity import Intensity
 from pictures import greys

@@ -24,7 +24,7 @@ FLOORS = (
     ("embeddings", "states"),
     ("encoders", "positional", "samples", "figure"),
     ("partial", "tiling", "analysis"),
-    ("engine", "store", "loading", "cache"),
+    ("embedding", "engine", "store", "loading", "cache"),
     ("plan", "underway", "scoring"),
     ("schedule",),
     ("session",),

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from napari.layers.utils.layer_utils import calc_data_range
 
-from napari_dinosim.engine import embed
+from napari_dinosim.embedding import embed
 from napari_dinosim.errors import ImageError
 from napari_dinosim.image import image_plane
 from napari_dinosim.intensity import LAZY_BLOCK, LAZY_BLOCKS, SAMPLE, Intensity, Mode, envelope, sample

@@ -118,6 +118,7 @@ def test_a_changed_mosaic_knows_what_the_other_knew(cut):
     made = Mosaic(*SHAPE)
     made.add(2, 3, vectors(0, (4, 5)), torch.ones(4, 5))
     turned = made.mapped(lambda block: -block)
+    assert torch.equal(made.mapped(lambda block: block + 1).dense() == 0, made.dense() == 0)
     query = vectors(1)[0, :1]
     torch.testing.assert_close(turned.scores(query), -made.scores(query), equal_nan=True)
 

@@ -1,5 +1,6 @@
 from .composition import Channel as Channel
 from .composition import Composition as Composition
+from .embedding import embed as embed
 from .embeddings import PatchEmbeddings as PatchEmbeddings
 from .encoders import available_encoders as available_encoders
 from .encoders import load_encoder as load_encoder
@@ -7,7 +8,6 @@ from .encoders.hub import accept_licence as accept_licence
 from .encoders.hub import cached_weights as cached_weights
 from .encoders.hub import download_weights as download_weights
 from .engine import Engine as Engine
-from .engine import embed as embed
 from .grid import PatchGrid as PatchGrid
 from .intensity import Intensity as Intensity
 from .loading import EncoderChoice as EncoderChoice

@@ -206,9 +206,11 @@ class Mosaic:
         """Make another mosaic of what a function makes of the vectors, (rows, cols, D), of each block."""
         made = Mosaic(*self.shape)
         made._side = self._side
-        made._blocks = {
-            place: Block(change(block.vectors), block.lengths, block.whole) for place, block in self._blocks.items()
-        }
+        for place, block in self._blocks.items():
+            vectors = change(block.vectors)
+            if not block.whole:
+                vectors[block.lengths == 0] = 0
+            made._blocks[place] = Block(vectors, block.lengths, block.whole)
         return made
 
     def mean(self) -> Tensor:

@@ -12,7 +12,8 @@ from pictures import as_rgb, colours, greys
 from planted import seed_map
 
 SHAPE = (100, 150)
-HIGH = 40_000
+HIGH, LIMIT = 40_000, 41_000
+"""The brightest pixel, and what a person set as white."""
 """Contrast limit; the pixels do not reach it: limits that are the ends of the data are taken for napari's own."""
 
 
@@ -148,7 +149,7 @@ def test_planes_along_any_two_axes_are_seen_as_shown(bench, order, plane):
     """The map of what is on screen, cut and turned as it is, equals the formulas over that very picture."""
     bench.encoders.complement = True
     stack = np.stack([(greys(*SHAPE, seed) * HIGH).astype(np.uint16) for seed in range(40)])
-    layer = bench.add(stack, name="stack", contrast_limits=(0, HIGH), scale=(2, 0.5, 0.5))
+    layer = bench.add(stack, name="stack", contrast_limits=(0, LIMIT), scale=(2, 0.5, 0.5))
     bench.session.set_scope("plane")
     bench.viewer.dims.set_point((0, 1, 2), (2, 20, 60))
     bench.viewer.dims.order = order
@@ -156,7 +157,7 @@ def test_planes_along_any_two_axes_are_seen_as_shown(bench, order, plane):
     bench.point(layer, (1, 40, 120))
     (prompt,) = bench.session.prompts
     assert prompt.plane == plane
-    picture = stack.transpose(order)[plane[0]] / HIGH
+    picture = stack.transpose(order)[plane[0]] / LIMIT
     click = tuple(np.array((1, 40, 120))[list(order)][1:])
     assert (prompt.y, prompt.x) == click
     made = bench.map_of(layer)
@@ -168,7 +169,7 @@ def test_planes_along_any_two_axes_are_seen_as_shown(bench, order, plane):
 def test_a_point_stays_in_the_plane_it_was_placed_in_when_the_axes_turn(bench):
     bench.encoders.complement = True
     stack = np.stack([(greys(*SHAPE, seed) * HIGH).astype(np.uint16) for seed in range(40)])
-    layer = bench.add(stack, name="stack", contrast_limits=(0, HIGH))
+    layer = bench.add(stack, name="stack", contrast_limits=(0, LIMIT))
     bench.session.set_scope("plane")
     bench.viewer.dims.set_point((0, 1, 2), (1, 40, 120))
     bench.start()
@@ -177,9 +178,9 @@ def test_a_point_stays_in_the_plane_it_was_placed_in_when_the_axes_turn(bench):
     bench.wait()
     assert [prompt.plane for prompt in bench.session.prompts] == [(1,)]
     shown = np.asarray(bench.map_of(layer).data)[:, 40]
-    queried = as_rgb(stack[1] / HIGH)
+    queried = as_rgb(stack[1] / LIMIT)
     np.testing.assert_allclose(
-        shown, seed_map(as_rgb(stack[:, 40] / HIGH), 16, [(40, 120)], queried, complement=True), atol=1e-5
+        shown, seed_map(as_rgb(stack[:, 40] / LIMIT), 16, [(40, 120)], queried, complement=True), atol=1e-5
     )
     bench.viewer.dims.order = (0, 1, 2)
     bench.wait()
@@ -190,14 +191,14 @@ def test_a_point_stays_in_the_plane_it_was_placed_in_when_the_axes_turn(bench):
 
 def test_a_flat_image_with_its_axes_exchanged(bench):
     bench.encoders.complement = True
-    image = greys(*SHAPE, 3)
-    layer = bench.add(image, name="flat", contrast_limits=(0, 1))
+    image = greys(*SHAPE, 3) * 1.9
+    layer = bench.add(image, name="flat", contrast_limits=(0, 2))
     bench.viewer.dims.order = (1, 0)
     bench.start()
     bench.point(layer, (37, 120))
-    expected_map = seed_map(as_rgb(image.T), 16, [(120, 37)], complement=True).T
+    expected_map = seed_map(as_rgb(image.T / 2), 16, [(120, 37)], complement=True).T
     np.testing.assert_allclose(bench.map_of(layer).data, expected_map, atol=1e-5)
     bench.viewer.dims.order = (0, 1)
     bench.wait()
-    other = seed_map(as_rgb(image), 16, [(120, 37)], as_rgb(image.T), complement=True)
+    other = seed_map(as_rgb(image / 2), 16, [(120, 37)], as_rgb(image.T / 2), complement=True)
     np.testing.assert_allclose(bench.map_of(layer).data, other, atol=1e-5)
