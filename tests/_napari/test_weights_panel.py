@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import os
-
-import huggingface_hub
 import numpy as np
 import pytest
-from huggingface_hub import constants
 from napari.layers import Image
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
 
 from events import spin
-from hub_server import HubServer
+from hub_server import HubServer, bare_computer
 from napari_dinosim._napari.weights_panel import megabytes
-from napari_dinosim.encoders import _download, _hub_settings
 from napari_dinosim.encoders.catalogue import CATALOGUE
 
 SPEC = next(spec for spec in CATALOGUE if spec.name == "dinov3_vits16")
@@ -24,24 +19,15 @@ OTHER = "dinov2_vits14"
 
 
 @pytest.fixture(autouse=True)
-def _computer(tmp_path, monkeypatch):
-    """A computer on which nothing is cached, remembered or logged in."""
-    for name in os.environ:
-        if name.lower().endswith("_proxy") or name.startswith("HF_"):
-            monkeypatch.delenv(name)
-    monkeypatch.setattr(_hub_settings, "user_config_dir", lambda *_, **__: str(tmp_path / "config"))
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(_download, "RETRY_WAIT", 0.01)
-    huggingface_hub.close_session()
-    yield
-    huggingface_hub.close_session()
+def _computer(tmp_path):
+    with bare_computer(tmp_path):
+        yield
 
 
 @pytest.fixture
 def server(monkeypatch):
     content = np.random.default_rng(3).bytes(3_000_000)
-    names = [f"{spec.hub_repo}/{spec.hub_file}" for spec in CATALOGUE if spec.name in (SPEC.name, OTHER)]
+    names = [f"{spec.hub_repo}/model.safetensors" for spec in CATALOGUE if spec.name in (SPEC.name, OTHER)]
     with HubServer(dict.fromkeys(names, content)) as server:
         monkeypatch.setenv("HF_ENDPOINT", server.url)
         yield server

@@ -40,6 +40,9 @@ BUILTIN = EncoderSpec(
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 SATELLITE_MEAN, SATELLITE_STD = (0.430, 0.411, 0.296), (0.213, 0.156, 0.143)
 
+SATELLITE_DATA = "sat493m"
+"""Satellite weights' mark in the names of encoders, files and repositories."""
+
 BYTES_PER_WEIGHT = 4
 """The published files hold float32."""
 
@@ -57,9 +60,9 @@ def _dinov3_vit(
     satellite: bool = False,
 ) -> EncoderSpec:
     """One DINOv3 vision transformer, patch 16, one class and four register tokens."""
-    data = "sat493m" if satellite else "lvd1689m"
+    data = SATELLITE_DATA if satellite else "lvd1689m"
     return EncoderSpec(
-        name=f"dinov3_{size}" + ("_sat493m" if satellite else ""),
+        name=f"dinov3_{size}" + (f"_{SATELLITE_DATA}" if satellite else ""),
         title=f"DINOv3 {title}" + (", satellite" if satellite else ""),
         patch_size=16,
         dimension=dimension,
