@@ -10,7 +10,7 @@ import json
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from napari_dinosim.encoders.catalogue import CATALOGUE, IMAGENET_MEAN, SATELLITE_DATA, SATELLITE_MEAN
+from napari_dinosim.encoders.catalogue import CATALOGUE, IMAGENET_MEAN, PHOTO_DATA, SATELLITE_DATA, SATELLITE_MEAN
 from napari_dinosim.encoders.checkpoints import ZIP_START, hash_in_name, sha256_of
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-PHOTO_DATA: Final = "lvd1689m"
 CONFIGS: Final = ("config.json", "preprocessor_config.json")
 """Where repositories of timm and of transformers tell the normalisation."""
 
