@@ -27,6 +27,7 @@ from napari_dinosim.encoders.hub import (
     accept_licence,
     cache_folder,
     cached_weights,
+    download_size,
     download_weights,
     licence_needs_acceptance,
     remove_weights,
@@ -692,6 +693,42 @@ def test_cancel_in_the_second_shard_leaves_nothing(server, large, computer):
     assert not list((computer / "hub").rglob("snapshots/*/*"))
 
 
+def test_cancel_while_the_shards_are_asked_for_leaves_nothing(server, large, computer):
+    server.faults = Faults(stall_head=True, only=FIRST)
+    start = time.monotonic()
+    with pytest.raises(Cancelled, match="nothing of it was kept"):
+        download_weights(large, cancelled=lambda: time.monotonic() - start > 1)
+    assert [asked.path.rpartition("/")[2] for asked in server.bodies] == [INDEX]
+    assert contents(computer / "hub") == []
+
+
+def test_the_size_is_told_before_anything_is_fetched(server, large, computer):
+    assert download_size(OPEN) == len(CONTENT)
+    assert server.bodies == []
+    assert download_size(large) == len(CONTENT) + len(server.files[f"facebook/large/{INDEX}"])
+    assert [asked.path.rpartition("/")[2] for asked in server.bodies] == [INDEX]
+    assert contents(computer / "hub") == []
+    server.files["owner/model/config.json"], server.files["owner/model/pytorch_model.bin"] = b"{}", CONTENT
+    assert download_size("hf-hub:owner/model") == len(CONTENT) + 2
+    server.faults.no_size = True
+    assert download_size(OPEN) is None
+    server.faults = Faults(status=403)
+    with pytest.raises(DownloadError, match="does not give out timm/open"):
+        download_size(OPEN)
+    with pytest.raises(DownloadError, match="has no weights on the hub"):
+        download_size("builtin")
+
+
+def test_asking_for_the_size_keeps_what_an_earlier_break_left(server, monkeypatch):
+    monkeypatch.setattr(_download, "RETRIES", 0)
+    server.faults.cut_after = 150_000
+    fail()
+    server.faults = Faults()
+    assert download_size(OPEN) == len(CONTENT)
+    download_weights(OPEN)
+    assert server.bodies[-1].start == 150_000
+
+
 def test_a_damaged_shard_is_removed_and_the_other_kept(server, large, computer):
     server.faults = Faults(corrupt=True, only=SECOND)
     error = fail(large)
@@ -718,6 +755,7 @@ def test_a_missing_shard_is_named(server, large):
     error = fail(large)
     assert error.reason == "missing"
     assert f"has no {SECOND} in facebook/large" in str(error)
+    assert "are kept" not in str(error)  # the index is, too small to be worth a word
     assert cached_weights(large) is None
 
 

@@ -118,6 +118,27 @@ def bring(
         raise explain(error, replace(request, file=delivery.asked), delivery.kept()) from error
 
 
+def announced_size(request: Request, background: Background, beside: Sequence[str] = ()) -> int | None:
+    """Ask how large an encoder's files are; parameters and errors as of :func:`bring`.
+
+    Returns
+    -------
+    int or None
+        Bytes of all of them; None where the hub does not tell.
+    """
+    delivery = _Delivery(request, background)
+    try:
+        with delivery.locks:
+            delivery.plan(beside)
+        return delivery.size()
+    except (HTTPError, OSError, DamagedFileError, HFValidationError) as error:
+        raise explain(error, replace(request, file=delivery.asked)) from error
+    finally:
+        for part in delivery.parts:
+            if is_index(part.name):  # to be read, it was fetched
+                part.drop()
+
+
 class _Delivery:
     """The files of one encoder on their way into the cache."""
 
@@ -142,23 +163,26 @@ class _Delivery:
         except WeightsError as error:
             weights.drop()
             raise DamagedFileError(str(error)) from error
-        self.parts.remove(weights)
         for name in names:
             self._add(name, weights.commit)
+        self.parts.remove(weights)
         self.parts.append(weights)
 
     def fetch(self, on_progress: Callable[[DownloadProgress], None] | None) -> None:
         """Fetch and check what is not there; only when all of it is, give it its names."""
-        sizes = [part.size for part in self.parts]
-        known = [size for size in sizes if size is not None]
         missing = sum(max((part.size or 0) - part.here, 0) for part in self.parts)
         check_room(missing, self.parts[-1].blob.parent)
-        meter = Meter(sum(known) if len(known) == len(sizes) else None, on_progress)
+        meter = Meter(self.size(), on_progress)
         for part in self.parts:
             self._fetch_one(part, meter)
         for part in self.parts:
             if not part.blob.exists():
                 part.partial.replace(part.blob)
+
+    def size(self) -> int | None:
+        """Bytes of all files; None where the hub does not tell them all."""
+        known = [part.size for part in self.parts if part.size is not None]
+        return sum(known) if len(known) == len(self.parts) else None
 
     def link(self) -> Path:
         """Let huggingface_hub enter the contents into its cache; they are there already, so nothing is fetched."""

@@ -53,6 +53,9 @@ SENTENCES: dict[DownloadFailure, str] = {
 }
 """What a person is told, by reason."""
 
+LEAST_TOLD = 50_000
+"""Bytes; fewer that are kept would read as 0.0 MB."""
+
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT} if hasattr(errno, "EDQUOT") else {errno.ENOSPC})
 """Numbers of the errors of a full disk and of a spent quota."""
 
@@ -106,7 +109,7 @@ def explain(error: Exception, request: Request, kept_bytes: int = 0) -> Download
         detail=_detail(error),
         or_else=f"or {WAYS_ON}",
     )
-    if kept_bytes:
+    if kept_bytes >= LEAST_TOLD:
         message += f" {megabytes(kept_bytes)} are kept: trying again goes on from there."
     return DownloadError(message, reason)
 

@@ -13,7 +13,7 @@ from huggingface_hub.errors import HFValidationError
 
 from napari_dinosim.encoders import encoder_spec, licences
 from napari_dinosim.encoders._background import Background
-from napari_dinosim.encoders._hub_cache import WEIGHTS_FILES, bring
+from napari_dinosim.encoders._hub_cache import WEIGHTS_FILES, announced_size, bring
 from napari_dinosim.encoders._hub_errors import WAYS_ON, Request
 from napari_dinosim.encoders._hub_settings import read_settings, write_settings
 from napari_dinosim.encoders._index import files_of
@@ -32,6 +32,7 @@ __all__ = [
     "accept_licence",
     "cache_folder",
     "cached_weights",
+    "download_size",
     "download_weights",
     "licence_needs_acceptance",
     "remove_weights",
@@ -147,6 +148,43 @@ def remove_weights(spec_or_name: EncoderSpec | str, *, cache_folder: Path | None
     return True
 
 
+def download_size(
+    spec_or_name: EncoderSpec | str,
+    *,
+    cancelled: Callable[[], bool] | None = None,
+    cache_folder: Path | None = None,
+) -> int | None:
+    """Ask the hub how much :func:`download_weights` would fetch, because somebody asked for it; fetches no weights.
+
+    Parameters
+    ----------
+    spec_or_name : EncoderSpec or str
+        The encoder, or its name as :func:`napari_dinosim.encoders.load_encoder` takes it.
+    cancelled : callable, optional
+        Asked many times a second, from the calling thread, whether to stop.
+    cache_folder : Path, optional
+        Where the weights would go; by default :func:`cache_folder`.
+
+    Returns
+    -------
+    int or None
+        Bytes of all files, those included that are here already; None where the hub does not tell.
+
+    Raises
+    ------
+    DownloadError
+        If the hub cannot be asked.
+    Cancelled
+        If the person cancels.
+    UnknownEncoderError
+        If there is no encoder of that name.
+    """
+    spec = _spec(spec_or_name)
+    _check_that_there_are_any(spec)
+    with Background(cancelled) as background:
+        return announced_size(_request(spec, cache_folder), background, _beside(spec))
+
+
 def download_weights(
     spec_or_name: EncoderSpec | str,
     *,
@@ -194,15 +232,14 @@ def download_weights(
     spec = _spec(spec_or_name)
     if accept_licence:
         licences.accept_licence(spec)
-    # A model that is known by its repository only is built after the config.json there.
-    beside = [CONFIG_FILE] if spec.name.startswith(HUB_PREFIX) else []
+    beside = _beside(spec)
     found = cached_weights(spec, cache_folder=cache_folder)
     if found is not None and all((found.parent / name).exists() for name in beside):
         return found
-    _check_that_it_may_be_fetched(spec)
-    endpoint = (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
+    _check_that_there_are_any(spec)
+    _check_the_licence(spec)
     with Background(cancelled) as background:
-        return bring(Request(spec, endpoint, cache_folder or _current_folder()), background, on_progress, beside)
+        return bring(_request(spec, cache_folder), background, on_progress, beside)
 
 
 def _spec(spec_or_name: EncoderSpec | str) -> EncoderSpec:
@@ -213,12 +250,25 @@ def _current_folder() -> Path:
     return read_settings().cache_folder or Path(constants.HF_HUB_CACHE)
 
 
-def _check_that_it_may_be_fetched(spec: EncoderSpec) -> None:
+def _beside(spec: EncoderSpec) -> list[str]:
+    """Files needed beside the weights: a model known by its repository only is built after the config.json there."""
+    return [CONFIG_FILE] if spec.name.startswith(HUB_PREFIX) else []
+
+
+def _request(spec: EncoderSpec, folder: Path | None) -> Request:
+    endpoint = (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
+    return Request(spec, endpoint, folder or _current_folder())
+
+
+def _check_that_there_are_any(spec: EncoderSpec) -> None:
     if not spec.hub_repo:
         raise DownloadError(
             f"{spec.title} has no weights on the hub. If it needs any, {WAYS_ON}.",
             "missing",
         )
+
+
+def _check_the_licence(spec: EncoderSpec) -> None:
     if licence_needs_acceptance(spec):
         raise LicenceNotAcceptedError(
             f"the weights of {spec.title} are under the {licence_to_accept(spec)}, not acknowledged yet. "
