@@ -53,6 +53,12 @@ def test_facts():
     assert repr(encoder) == "<builtin@2, 16 × 16 pixels → 37 numbers, on cpu>"
 
 
+def test_tokens_can_be_changed():
+    tokens = BuiltinEncoder().encode(noise(32, 48))
+    assert not tokens.is_inference()
+    assert not tokens.requires_grad
+
+
 def test_constants_fit_the_measures():
     measured = builtin.measure(noise(32, 32).permute(0, 3, 1, 2))
     assert list(measured) == list(blocks()) == list(WEIGHTS)

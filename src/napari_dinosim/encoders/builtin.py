@@ -106,7 +106,7 @@ class BuiltinEncoder:
         """Compute on the CPU from now on."""
         self._device = torch.device("cpu")
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def encode(self, batch: Tensor) -> Tensor:
         """Patch tokens of a batch of windows; shapes and values as in :class:`~napari_dinosim.encoders.base.Encoder`.
 
