@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,17 @@ def test_preprocessing_licence_and_home_are_those_of_the_weights(spec):
     assert 4 * spec.parameters == spec.download_bytes
     assert spec.memory_per_1000_patches > 0
     assert bool(spec.gated_repo) == bool(spec.sha256_prefix) == (spec.licence == "DINOv3 License")
+
+
+@pytest.mark.parametrize("spec", CATALOGUE, ids=lambda spec: spec.name)
+def test_timms_names_mean_the_same_encoder(spec):
+    for repo in {spec.hub_repo, spec.gated_repo, spec.hub_repo.replace("_qkvb", "")} - {""}:
+        found = encoder_spec(f"hf-hub:{repo}")
+        assert replace(found, hub_repo=spec.hub_repo) == spec
+        assert repo in (found.hub_repo, found.gated_repo)  # what was named is what is looked up and fetched
+        if repo.startswith("timm/"):
+            assert encoder_spec(f"timm:{repo.removeprefix('timm/')}") == found
+            assert timm.get_pretrained_cfg(repo.removeprefix("timm/")) is not None
 
 
 def test_satellite_weights_have_their_own_normalisation():

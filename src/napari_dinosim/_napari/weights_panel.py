@@ -130,6 +130,7 @@ class WeightsPanel(Container):  # type: ignore[type-arg]
         def done(size: int | None) -> None:
             self._job = None
             self._show_running(False)
+            self.told.emit(f"{spec.title}: {megabytes(size) if size else 'size not told'}.", False)
             if spec is self._spec:
                 self._show_dialog(spec, size)
 

@@ -9,6 +9,7 @@ with torch 2.11 on an H100 in float32, windows of 768 × 768 pixels (bfloat16 ta
 from __future__ import annotations
 
 import difflib
+from dataclasses import replace
 from typing import Any
 
 from napari_dinosim.encoders.base import EncoderSpec
@@ -173,12 +174,19 @@ def same_weights(name: str) -> EncoderSpec | None:
     """Find the encoder of the table that a ``timm:`` or ``hf-hub:`` name means.
 
     Its own specification says more of how its weights are read (rounded periods, interpolation) than any configuration.
+    timm has DINOv3's transformers twice, the second time (``_qkvb``) with biases that are zero in the first one's files.
     """
     prefix = TIMM_PREFIX if name.startswith(TIMM_PREFIX) else HUB_PREFIX if name.startswith(HUB_PREFIX) else None
     if prefix is None:
         return None
     repository = f"timm/{name[len(prefix) :]}" if prefix == TIMM_PREFIX else name[len(prefix) :]
-    return next((spec for spec in CATALOGUE if repository in (spec.hub_repo, spec.gated_repo)), None)
+    for spec in CATALOGUE:
+        without_biases = spec.hub_repo.replace("_qkvb", "")
+        if repository in (spec.hub_repo, spec.gated_repo):
+            return spec
+        if repository == without_biases:
+            return replace(spec, hub_repo=without_biases)
+    return None
 
 
 def catalogue_spec(name: str) -> EncoderSpec:
