@@ -174,7 +174,7 @@ def same_weights(name: str) -> EncoderSpec | None:
     """Find the encoder of the table that a ``timm:`` or ``hf-hub:`` name means.
 
     Its own specification says more of how its weights are read (rounded periods, interpolation) than any configuration.
-    timm has DINOv3's transformers twice, the second time (``_qkvb``) with biases that are zero in the first one's files.
+    timm has DINOv3's transformers twice, with biases (``_qkvb``), and without them for files where they are all zero.
     """
     prefix = TIMM_PREFIX if name.startswith(TIMM_PREFIX) else HUB_PREFIX if name.startswith(HUB_PREFIX) else None
     if prefix is None:
