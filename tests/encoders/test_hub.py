@@ -630,6 +630,18 @@ def test_a_repository_with_a_pickle_only_is_fetched_and_found(server):
     assert cached_weights(old) is None
 
 
+def test_a_mirror_that_says_no_more_than_404_is_asked_for_the_other_names(server):
+    server.files["owner/old/pytorch_model.bin"] = CONTENT
+    server.faults = Faults(status=404, only="model.safetensors")
+    assert download_weights(replace(OPEN, hub_repo="owner/old")).name == "pytorch_model.bin"
+
+
+def test_a_repository_that_is_not_there_is_asked_for_once(server):
+    server.faults = Faults(status=404, error_code="RepoNotFound")
+    assert fail().reason == "missing"
+    assert len(server.asked) == 1
+
+
 def test_safetensors_come_before_a_pickle(server):
     server.files["timm/open/pytorch_model.bin"] = b"worse"
     assert download_weights(OPEN).name == "model.safetensors"
@@ -770,7 +782,9 @@ def test_a_shard_that_is_gone_from_the_cache_is_fetched_again(server, large):
 
 def test_shards_of_equal_content_do_not_wait_for_each_other(server):
     server.files |= sharded("facebook/twins", dict.fromkeys(SHARDS, CONTENT))
-    path = download_weights(replace(OPEN, hub_repo="facebook/twins"))
+    start = time.monotonic()
+    twins = replace(OPEN, hub_repo="facebook/twins")
+    path = download_weights(twins, cancelled=lambda: time.monotonic() - start > 20)
     assert [file.read_bytes() for file in _index.files_of(path)] == [CONTENT, CONTENT]
 
 
@@ -778,7 +792,7 @@ def test_shards_of_equal_content_do_not_wait_for_each_other(server):
 def test_an_index_that_is_none_or_leads_elsewhere_is_refused(server, large, computer, index):
     server.files[f"facebook/large/{INDEX}"] = index
     error = fail(large)
-    assert error.reason == "corrupted"
+    assert error.reason == "corrupted", error
     assert "is no index of shards" in str(error) or "names files outside its folder" in str(error)
     assert contents(computer / "hub") == []
     assert {asked.path.rpartition("/")[2] for asked in server.asked} <= {INDEX, "model.safetensors"}
