@@ -198,14 +198,14 @@ class _Handler(BaseHTTPRequestHandler):
             headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
         if not (faults.extra or faults.no_size):
             headers["Content-Length"] = str(len(content) - start)
-        self._send(status, headers | {"Connection": "close"})
+        self._send(status, headers)
         if self.command == "GET":
             whole = bytes([content[0] ^ 255]) + content[1:] if faults.corrupt else content
             self._send_body(whole[start:] + faults.extra, faults)
 
     def _send(self, status, headers):
         self.send_response(status)
-        for name, value in headers.items():
+        for name, value in (headers | {"Connection": "close"}).items():  # else clients try to use it again
             self.send_header(name, value)
         self.end_headers()
         self.wfile.flush()
