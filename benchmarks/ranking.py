@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from labelled import BACKGROUND, UNLABELLED, DataError
+from napari_dinosim.encoders.devices import synchronise
 from napari_dinosim.image import image_plane
 from napari_dinosim.similarity import cosine_scores, min_max
 from napari_dinosim.tiling import encode_plane
@@ -138,14 +139,6 @@ def embed_set(images: ImageSet, encoder: Encoder, tell: Callable[[str], None]) -
         vectors.append(embeddings.vectors.flatten(0, 1))
         labels.append(patch_labels(labelled.labels, embeddings.grid).ravel())
     return Patches(torch.cat(vectors), np.concatenate(labels), tuple(map(len, labels)), float(np.median(rates)))
-
-
-def synchronise(device: torch.device) -> None:
-    """Wait until a device has done what it was given."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    elif device.type == "mps":
-        torch.mps.synchronize()
 
 
 def choose_queries(labels: NDArray[np.int64], most: int, seed: int) -> NDArray[np.intp]:

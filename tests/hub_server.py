@@ -1,14 +1,52 @@
 """A small Hugging Face hub on this computer, which can misbehave in every way a real one can."""
 
 import hashlib
+import json
+import os
 import re
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import urlsplit
+
+import huggingface_hub
+import pytest
+from huggingface_hub import constants
+
+from napari_dinosim.encoders import _download, _hub_settings
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 PIECE = 1 << 14
+
+
+@contextmanager
+def bare_computer(folder: Path) -> Iterator[Path]:
+    """A computer on which nothing is cached, remembered or logged in, and which gives up soon."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.lower().endswith("_proxy") or name.startswith("HF_"):
+                patch.delenv(name)
+        patch.setattr(_hub_settings, "user_config_dir", lambda *_, **__: str(folder / "config"))
+        patch.setattr(constants, "HF_HUB_CACHE", str(folder / "hub"))
+        patch.setattr(constants, "HF_TOKEN_PATH", str(folder / "token"))
+        patch.setattr(constants, "HF_HUB_OFFLINE", False)
+        patch.setattr(constants, "HF_HUB_ETAG_TIMEOUT", 5)
+        patch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 5)
+        patch.setattr(_download, "RETRY_WAIT", 0.01)
+        huggingface_hub.close_session()  # it holds the proxies of another environment
+        yield folder
+        huggingface_hub.close_session()
+
+
+def sharded(repo: str, shards: dict[str, bytes], end: str = ".safetensors") -> dict[str, bytes]:
+    """A repository's files where its weights are spread over shards, with the index that names them."""
+    stem = {".safetensors": "model", ".bin": "pytorch_model"}[end]
+    index = {"metadata": {}, "weight_map": {f"layer.{number}": name for number, name in enumerate(shards)}}
+    files = {f"{stem}{end}.index.json": json.dumps(index).encode(), **shards}
+    return {f"{repo}/{name}": content for name, content in files.items()}
 
 
 @dataclass
@@ -47,6 +85,8 @@ class Faults:
     """Offer the other protocol of the hub."""
     seconds_per_piece: float = 0.0
     """Be slow."""
+    only: str = ""
+    """Do wrong to this file only."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +158,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self):
         hub, faults = self.server.hub, self.server.hub.faults
+        if not urlsplit(self.path).path.endswith(faults.only):
+            faults = Faults()
         self.close_connection = True
         self.headers_in = {name.lower(): value for name, value in self.headers.items()}
         asked = Asked(self.command, self.path, self.headers_in)
@@ -156,14 +198,14 @@ class _Handler(BaseHTTPRequestHandler):
             headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
         if not (faults.extra or faults.no_size):
             headers["Content-Length"] = str(len(content) - start)
-        self._send(status, headers | {"Connection": "close"})
+        self._send(status, headers)
         if self.command == "GET":
             whole = bytes([content[0] ^ 255]) + content[1:] if faults.corrupt else content
             self._send_body(whole[start:] + faults.extra, faults)
 
     def _send(self, status, headers):
         self.send_response(status)
-        for name, value in headers.items():
+        for name, value in (headers | {"Connection": "close"}).items():  # else clients try to use it again
             self.send_header(name, value)
         self.end_headers()
         self.wfile.flush()

@@ -5,7 +5,9 @@ import pytest
 import torch
 
 import napari_dinosim as dinosim
-from napari_dinosim.embeddings import default_count, largest_count
+from napari_dinosim.embeddings import PatchEmbeddings, default_count, largest_count
+from napari_dinosim.grid import PatchGrid
+from napari_dinosim.mosaic import Mosaic
 from napari_dinosim.positional import find_directions, rebound
 from napari_dinosim.similarity import project_out, unit_vectors
 from planted import MeanColourEncoder, planted_spec
@@ -139,6 +141,18 @@ def test_centring_lowers_the_floor_of_the_cosines(two_colours):
     torch.testing.assert_close(embeddings.centred().vectors, unit_vectors(embeddings.vectors - mean))
     with pytest.raises(ValueError, match="encoder mismatch"):
         embeddings.cosine(embeddings.centred().query([(5, 5)]))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_centring_a_constant_image_blows_no_noise_up(dtype):
+    vectors = unit_vectors(torch.rand(16) + 1e-7 * torch.randn(5, 7, 16)).to(dtype)
+    centred = PatchEmbeddings(Mosaic.of(vectors), PatchGrid(75, 110, 16), "e@1").centred()
+    assert not centred.vectors.any()
+    assert centred.vectors.dtype == dtype
+    assert not centred.similarity_map(centred.query([(20, 90)])).any()
+    vectors[3, 4] = unit_vectors(torch.randn(16)).to(dtype)  # one thing in it
+    lengths = PatchEmbeddings(Mosaic.of(vectors), PatchGrid(75, 110, 16), "e@1").centred().vectors.float().norm(dim=-1)
+    torch.testing.assert_close(lengths, torch.ones(5, 7), atol=1e-3, rtol=0)
 
 
 def test_projecting_out_keeps_type_and_length():

@@ -42,6 +42,10 @@ def largest_count(dimension: int) -> int:
     return max(1, int(LARGEST_SHARE * dimension))
 
 
+NEGLIGIBLE = 1e-3
+"""A unit vector this near to the mean equals it: float16 alone moves it by up to half as much."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class PatchEmbeddings:
     """One unit vector per patch of an image plane.
@@ -207,7 +211,8 @@ class PatchEmbeddings:
         Returns
         -------
         PatchEmbeddings
-            New ones, comparable with other centred ones only.
+            New ones, comparable with other centred ones only. A patch that equals the mean, as every one of a constant
+            image does, becomes a zero vector.
         """
         mean = self.mosaic.mean()
         mosaic = self.mosaic.mapped(lambda vectors: _less(vectors, mean.to(vectors.device)))
@@ -215,5 +220,7 @@ class PatchEmbeddings:
 
 
 def _less(vectors: Tensor, mean: Tensor) -> Tensor:
-    """Subtract a vector from each, and scale back to unit length."""
-    return torch.stack([unit_vectors(row.float() - mean).to(row.dtype) for row in vectors])
+    """Subtract a vector from each, and scale back to unit length; what equals it becomes zero."""
+    rests = (row.float() - mean for row in vectors)
+    kept = (rest * (torch.linalg.vector_norm(rest, dim=-1, keepdim=True) > NEGLIGIBLE) for rest in rests)
+    return torch.stack([unit_vectors(rest).to(vectors.dtype) for rest in kept])

@@ -8,6 +8,7 @@ from napari.layers import Image
 from napari.settings import get_plugin_settings
 from qtpy.QtWidgets import QApplication
 
+from events import spin
 from napari_dinosim._napari.preferences import first_choice, parse_blocks
 
 
@@ -41,9 +42,46 @@ def test_the_widget_opens_with_what_was_set(settings, make_napari_viewer):
     assert widget.controller.session.encoder.layers is None
 
 
-def test_an_unknown_encoder_gives_way_to_the_default(settings):
-    settings.encoding.encoder = "dinov9"
+@pytest.mark.parametrize("name", ["dinov9", "dinov3_vits-16", "resnet50"])
+def test_an_unknown_encoder_is_told_and_gives_way_to_the_default(settings, monkeypatch, name):
+    told = []
+    monkeypatch.setattr("napari_dinosim._napari.preferences.show_error", told.append)
+    settings.encoding.encoder = name
     assert first_choice().name == "dinov3_vits16"
+    assert len(told) == 1
+    assert f"encoder: found '{name}', expected" in told[0]
+    assert "Until then it is 'dinov3_vits16'" in told[0]
+
+
+@pytest.mark.parametrize("name", ["", " ", " builtin "])
+def test_space_around_a_name_is_no_fault(settings, name):
+    settings.encoding.encoder = name
+    assert first_choice().name == (name.strip() or "dinov3_vits16")
+
+
+@pytest.mark.parametrize("name", ["timm:test_vit.r160_in1k", "hf-hub:owner/model"])
+def test_any_model_of_timm_can_be_the_first_and_is_shown_by_its_name(settings, make_napari_viewer, name):
+    settings.encoding.encoder = name
+    viewer = make_napari_viewer()
+    _, widget = viewer.window.add_plugin_dock_widget("napari-dinosim")
+    assert widget.encoder.value == widget.controller.session.encoder.name == name
+    assert widget.encoder.native.currentText() == name
+    widget.encoder.value = "builtin"
+    assert widget.controller.session.encoder.name == "builtin"
+    widget.encoder.value = name  # it stays in the list
+    assert widget.controller.session.encoder.name == name
+    assert spin(20, lambda: f"{name.partition(':')[2]} is not on this computer" in widget.weights.text.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("timm:nonsense", "expected a model of timm"), ("hf-hub:x", "expected 'hf-hub:OWNER/REPO'")]
+)
+def test_a_model_that_timm_does_not_have_is_told(settings, make_napari_viewer, name, told):
+    settings.encoding.encoder = name
+    viewer = make_napari_viewer()
+    _, widget = viewer.window.add_plugin_dock_widget("napari-dinosim")
+    assert spin(20, lambda: told in widget.message.value)
+    assert f"found '{name}'" in widget.message.value
 
 
 def test_blocks_that_are_no_numbers_are_told_and_the_widget_opens(settings, monkeypatch):

@@ -2,46 +2,33 @@
 
 from __future__ import annotations
 
-import os
-
-import huggingface_hub
 import numpy as np
 import pytest
-from huggingface_hub import constants
 from napari.layers import Image
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
 
 from events import spin
-from hub_server import HubServer
+from hub_server import HubServer, bare_computer
 from napari_dinosim._napari.weights_panel import megabytes
-from napari_dinosim.encoders import _download, _hub_settings
 from napari_dinosim.encoders.catalogue import CATALOGUE
+from napari_dinosim.loading import EncoderChoice
 
 SPEC = next(spec for spec in CATALOGUE if spec.name == "dinov3_vits16")
 OTHER = "dinov2_vits14"
 
 
 @pytest.fixture(autouse=True)
-def _computer(tmp_path, monkeypatch):
-    """A computer on which nothing is cached, remembered or logged in."""
-    for name in os.environ:
-        if name.lower().endswith("_proxy") or name.startswith("HF_"):
-            monkeypatch.delenv(name)
-    monkeypatch.setattr(_hub_settings, "user_config_dir", lambda *_, **__: str(tmp_path / "config"))
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(_download, "RETRY_WAIT", 0.01)
-    huggingface_hub.close_session()
-    yield
-    huggingface_hub.close_session()
+def _computer(tmp_path):
+    with bare_computer(tmp_path):
+        yield
 
 
 @pytest.fixture
 def server(monkeypatch):
     content = np.random.default_rng(3).bytes(3_000_000)
-    names = [f"{spec.hub_repo}/{spec.hub_file}" for spec in CATALOGUE if spec.name in (SPEC.name, OTHER)]
+    names = [f"{spec.hub_repo}/model.safetensors" for spec in CATALOGUE if spec.name in (SPEC.name, OTHER)]
     with HubServer(dict.fromkeys(names, content)) as server:
         monkeypatch.setenv("HF_ENDPOINT", server.url)
         yield server
@@ -83,6 +70,51 @@ def test_nothing_is_fetched_unasked_and_size_folder_and_licence_are_shown_first(
     spin(0.3)
     assert not server.bodies
     assert shown.native.isVisible()
+
+
+def test_a_licence_that_asks_for_nothing_is_shown_and_not_to_be_accepted(panel, server):
+    desk, shown = panel
+    desk.choose(OTHER)
+    assert spin(5, lambda: "DINOv2" in shown.text.value)
+    press(shown.download.native)
+    box = dialog()
+    assert "Apache-2.0" in box.text()
+    assert "accept" not in box.text()
+    press(button(box, "Download"))
+    assert spin(10, lambda: not shown.native.isVisible())
+
+
+def test_the_size_of_any_model_is_asked_for_first(panel, server):
+    desk, shown = panel
+    server.files |= {"owner/model/config.json": b"{}", "owner/model/pytorch_model.bin": bytes(3_400_000)}
+    desk.controller.choose_encoder(EncoderChoice("hf-hub:owner/model"))
+    assert desk.widget.encoder.value == "hf-hub:owner/model"
+    assert spin(20, lambda: shown.text.value == "owner/model is not on this computer.")
+    press(shown.download.native)
+    box = dialog()
+    assert "3.4 MB from owner/model" in box.text()
+    assert not server.bodies
+    press(button(box, "Download"))
+    assert spin(10, lambda: not shown.native.isVisible())
+    assert len(server.bodies) == 2
+
+
+def test_asking_for_the_size_can_be_cancelled_and_can_fail(panel, server):
+    desk, shown = panel
+    desk.controller.choose_encoder(EncoderChoice("hf-hub:owner/model"))
+    assert spin(20, lambda: shown.text.value == "owner/model is not on this computer.")
+    press(shown.download.native)
+    assert spin(10, lambda: "has no config.json in owner/model" in desk.widget.message.value)
+    assert not boxes()
+    server.faults.stall_head = True
+    press(shown.download.native)
+    assert desk.widget.message.value.startswith("Asking the hub")
+    spin(0.2)
+    press(shown.stop.native)
+    assert "cancelled" in desk.widget.message.value
+    spin(0.3)
+    assert not boxes()
+    assert shown.download.enabled
 
 
 def test_accepting_fetches_and_is_remembered(panel, server, tmp_path):

@@ -10,7 +10,7 @@ from napari_dinosim.embedding import embed
 from napari_dinosim.encoders import _texture, available_encoders, builtin, encoder_spec
 from napari_dinosim.encoders._constants import FILE, WEIGHTS, blocks
 from napari_dinosim.encoders.builtin import BuiltinEncoder
-from napari_dinosim.errors import EncodingError
+from napari_dinosim.errors import EncodingError, OutOfMemoryError
 from napari_dinosim.similarity import unit_vectors
 
 
@@ -50,6 +50,13 @@ def test_facts():
     assert encoder.identity == "builtin@2"
     assert encoder.device == torch.device("cpu")
     assert encoder.windows_per_batch >= 1
+    assert repr(encoder) == "<builtin@2, 16 × 16 pixels → 37 numbers, on cpu>"
+
+
+def test_tokens_can_be_changed():
+    tokens = BuiltinEncoder().encode(noise(32, 48))
+    assert not tokens.is_inference()
+    assert not tokens.requires_grad
 
 
 def test_constants_fit_the_measures():
@@ -261,7 +268,7 @@ def test_grey_image_has_no_chroma():
 
 @pytest.mark.parametrize("shape", [(1, 20, 32, 3), (1, 32, 32, 1), (32, 32, 3), (1, 0, 32, 3)])
 def test_other_shapes_are_refused(shape):
-    with pytest.raises(ValueError, match="batch shape: found"):
+    with pytest.raises(EncodingError, match=r"windows for 'builtin': found shape .*, expected \(B, H, W, 3\)"):
         BuiltinEncoder().encode(torch.zeros(shape))
 
 
@@ -270,7 +277,7 @@ def test_failing_device_is_reported(monkeypatch):
         raise torch.OutOfMemoryError("no memory left")
 
     monkeypatch.setattr(builtin, "measure", fail)
-    with pytest.raises(EncodingError, match=r"failed on cpu .* no memory left"):
+    with pytest.raises(OutOfMemoryError, match=r"memory of cpu: found too little for 'builtin' \(no memory left\)"):
         BuiltinEncoder().encode(noise(16, 16))
 
 

@@ -1,12 +1,14 @@
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import timm
 
 from napari_dinosim.encoders import available_encoders, encoder_spec
 from napari_dinosim.encoders.catalogue import CATALOGUE, IMAGENET_MEAN, catalogue_spec
-from napari_dinosim.encoders.layouts import infer_encoder
+from napari_dinosim.encoders.layouts import possible_encoders
 from napari_dinosim.errors import UnknownEncoderError
 
 NAMES = {
@@ -56,6 +58,17 @@ def test_preprocessing_licence_and_home_are_those_of_the_weights(spec):
     assert bool(spec.gated_repo) == bool(spec.sha256_prefix) == (spec.licence == "DINOv3 License")
 
 
+@pytest.mark.parametrize("spec", CATALOGUE, ids=lambda spec: spec.name)
+def test_timms_names_mean_the_same_encoder(spec):
+    for repo in {spec.hub_repo, spec.gated_repo, spec.hub_repo.replace("_qkvb", "")} - {""}:
+        found = encoder_spec(f"hf-hub:{repo}")
+        assert replace(found, hub_repo=spec.hub_repo) == spec
+        assert repo in (found.hub_repo, found.gated_repo)  # what was named is what is looked up and fetched
+        if repo.startswith("timm/"):
+            assert encoder_spec(f"timm:{repo.removeprefix('timm/')}") == found
+            assert timm.get_pretrained_cfg(repo.removeprefix("timm/")) is not None
+
+
 def test_satellite_weights_have_their_own_normalisation():
     satellite, photos = catalogue_spec("dinov3_vitl16_sat493m"), catalogue_spec("dinov3_vitl16")
     assert satellite.mean == (0.430, 0.411, 0.296)
@@ -67,21 +80,14 @@ def test_satellite_weights_have_their_own_normalisation():
 @pytest.mark.parametrize("spec", CATALOGUE, ids=lambda spec: spec.name)
 def test_an_encoder_is_told_by_its_tensors(spec):
     tensors = empty_model(spec).state_dict()
-    assert infer_encoder(tensors, hint=spec.hub_repo) == spec
-    without_hint = infer_encoder(tensors)
-    assert without_hint is not None
-    assert without_hint.name == spec.name.removesuffix("_sat493m")
+    assert possible_encoders(tensors, Path(spec.hub_repo)) == [spec]
+    twins = [one for one in CATALOGUE if one.timm_name == spec.timm_name]
+    assert possible_encoders(tensors, Path("weights.pth")) == twins
     if "head.norm.weight" not in tensors:
-        assert infer_encoder({**tensors, "patch_embed.proj.weight": tensors["norm.weight"]}) is None
+        assert not possible_encoders({**tensors, "patch_embed.proj.weight": tensors["norm.weight"]}, Path("a"))
     if spec.family == "dinov3" and "_qkvb" in spec.timm_name:
         no_biases = {name: tensor for name, tensor in tensors.items() if "_bias" not in name}
-        assert infer_encoder(no_biases, hint=spec.hub_repo) == spec
-
-
-def test_the_satellite_model_is_told_by_its_second_class_norm():
-    spec = catalogue_spec("dinov3_vitl16_sat493m")
-    tensors = empty_model(spec).state_dict()
-    assert infer_encoder({**tensors, "local_cls_norm.weight": tensors["norm.weight"]}) == spec
+        assert possible_encoders(no_biases, Path(spec.hub_repo)) == [spec]
 
 
 def test_a_name_nobody_knows_is_refused_with_near_ones():

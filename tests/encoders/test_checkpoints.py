@@ -13,7 +13,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from napari_dinosim.encoders import checkpoints
+from napari_dinosim.encoders import _index, checkpoints
 from napari_dinosim.encoders.checkpoints import read_checkpoint
 from napari_dinosim.errors import WeightsError, WeightsNotFoundError
 
@@ -67,11 +67,12 @@ def test_a_folder_with_a_pth_is_read(pth):
     assert_state(read_checkpoint(pth.parent).tensors)
 
 
-def shards(folder: Path, files: dict[str, str]) -> Path:
+def shards(folder: Path, files: dict[str, str], index: str = "model.safetensors.index.json") -> Path:
     for name, file in files.items():
         if file.startswith("model-"):
-            save_file({name: STATE[name]}, folder / file)
-    index = folder / "model.safetensors.index.json"
+            save = torch.save if file.endswith(".bin") else save_file
+            save({name: STATE[name]}, folder / file)
+    index = folder / index
     index.write_text(json.dumps({"metadata": {}, "weight_map": files}))
     return index
 
@@ -80,6 +81,18 @@ def test_shards_are_read_by_index_or_folder(tmp_path):
     index = shards(tmp_path, {"norm.weight": "model-1.safetensors", "norm.bias": "model-2.safetensors"})
     assert_state(read_checkpoint(index).tensors)
     assert_state(read_checkpoint(tmp_path).tensors)
+
+
+def test_shards_of_torchs_format_are_read(tmp_path):
+    files = {"norm.weight": "model-1.bin", "norm.bias": "model-2.bin"}
+    index = shards(tmp_path, files, "pytorch_model.bin.index.json")
+    assert_state(read_checkpoint(index).tensors)
+    assert_state(read_checkpoint(tmp_path).tensors)
+
+
+@pytest.mark.parametrize("name", ["model-20250814.pth", "mine-deadbeef.pth", "dinov3_mine-20250814.pth", "vitl16.pth"])
+def test_a_number_in_any_other_name_is_no_hash(pth, name):
+    assert_state(read_checkpoint(pth.rename(pth.with_name(name))).tensors)
 
 
 @pytest.mark.parametrize("kind", ["pth", "safetensors"])
@@ -227,6 +240,13 @@ def test_a_broken_index_is_refused(tmp_path, content):
     (tmp_path / "model.safetensors.index.json").write_text(content)
     with pytest.raises(WeightsError, match="is no index of shards"):
         read_checkpoint(tmp_path)
+
+
+def test_an_index_of_absurd_size_is_not_read(tmp_path, monkeypatch):
+    index = shards(tmp_path, {"norm.weight": "model-1.safetensors"})
+    monkeypatch.setattr(_index, "MOST_INDEX_BYTES", 10)
+    with pytest.raises(WeightsError, match="is no index of shards"):
+        read_checkpoint(index)
 
 
 def test_missing_shards_are_named(tmp_path):

@@ -39,6 +39,7 @@ def test_a_model_dies_when_the_encoder_changes(tmp_path, name):
     ("called", "name"),
     [
         ("timm:vit_small_patch16_dinov3_qkvb.lvd1689m", "dinov3_vits16"),
+        ("timm:vit_small_patch16_dinov3.lvd1689m", "dinov3_vits16"),
         ("timm:vit_small_patch14_dinov2.lvd142m", "dinov2_vits14"),
         ("hf-hub:timm/vit_small_patch14_reg4_dinov2.lvd142m", "dinov2_vits14_reg"),
         ("hf-hub:facebook/dinov3-vits16-pretrain-lvd1689m", "dinov3_vits16"),

@@ -1,6 +1,7 @@
 import errno
 import hashlib
 import io
+import json
 import os
 import pickle
 import socket
@@ -14,22 +15,31 @@ from pathlib import Path
 import huggingface_hub
 import numpy as np
 import pytest
+import timm
+import torch
 from huggingface_hub import constants
 from huggingface_hub.utils import WeakFileLock
 
-from hub_server import COMMIT, Faults, HubServer
-from napari_dinosim.encoders import _background, _download, _hub_cache, _hub_settings, _progress, hub
+from hub_server import COMMIT, Faults, HubServer, bare_computer, sharded
+from napari_dinosim.encoders import _background, _download, _hub_cache, _index, _progress, hub, load_encoder
 from napari_dinosim.encoders.base import EncoderSpec
 from napari_dinosim.encoders.hub import (
     accept_licence,
     cache_folder,
     cached_weights,
+    download_size,
     download_weights,
     licence_needs_acceptance,
     remove_weights,
     set_cache_folder,
 )
-from napari_dinosim.errors import Cancelled, DownloadError, LicenceNotAcceptedError, UnknownEncoderError
+from napari_dinosim.errors import (
+    Cancelled,
+    DownloadError,
+    LicenceNotAcceptedError,
+    UnknownEncoderError,
+    WeightsNotFoundError,
+)
 
 CONTENT = np.random.default_rng(3).bytes(400_001)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -52,21 +62,9 @@ WAYS_ON = "a weights file that you have .“From file…”. or choose another e
 
 
 @pytest.fixture(autouse=True)
-def computer(tmp_path, monkeypatch):
-    """A computer on which nothing is cached, remembered or logged in, and which gives up soon."""
-    for name in os.environ:
-        if name.lower().endswith("_proxy") or name.startswith("HF_"):
-            monkeypatch.delenv(name)
-    monkeypatch.setattr(_hub_settings, "user_config_dir", lambda *_, **__: str(tmp_path / "config"))
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(constants, "HF_HUB_ETAG_TIMEOUT", 5)
-    monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 5)
-    monkeypatch.setattr(_download, "RETRY_WAIT", 0.01)
-    huggingface_hub.close_session()  # it holds the proxies of another environment
-    yield tmp_path
-    huggingface_hub.close_session()
+def computer(tmp_path):
+    with bare_computer(tmp_path) as folder:
+        yield folder
 
 
 @pytest.fixture
@@ -114,12 +112,14 @@ def test_a_catalogue_name_is_enough(server):
 
 
 def test_a_model_known_by_its_repository_comes_with_its_configuration(server):
-    server.files["timm/open/config.json"] = b'{"architecture": "vit_tiny_patch16_224"}'
+    config = b'{"architecture": "vit_tiny_patch16_224"}'
+    server.files["timm/open/config.json"] = config
     told = []
     path = download_weights("hf-hub:timm/open", on_progress=told.append)
     assert path.read_bytes() == CONTENT
     assert (path.parent / "config.json").read_bytes().startswith(b'{"arch')
-    assert {progress.total_bytes for progress in told} == {len(CONTENT)}
+    assert {progress.total_bytes for progress in told} == {len(CONTENT) + len(config)}
+    assert told[-1].done_bytes == told[-1].total_bytes
     (path.parent / "config.json").unlink()
     assert download_weights("hf-hub:timm/open") == path
     assert (path.parent / "config.json").exists()
@@ -291,7 +291,8 @@ def test_missing_weights(server, code):
     server.faults = Faults(status=404, error_code=code)
     error = fail()
     assert error.reason == "missing"
-    assert "has no file model.safetensors in timm/open" in str(error)
+    assert "has no model.safetensors" in str(error)
+    assert " in timm/open, where the weights of Open ViT were expected (HTTP 404)" in str(error)
 
 
 def test_a_repository_that_cannot_be(server):
@@ -600,3 +601,222 @@ def test_the_speed_is_that_of_the_last_seconds(monkeypatch):
         meter.update(done)
     assert told[2] == _progress.DownloadProgress(2000, 10_000, 1000.0, 8.0)
     assert told[4].bytes_per_second == pytest.approx(200 / 19)  # since the last sample before the window
+
+
+# --- repositories of another kind than one model.safetensors
+
+SHARDS = {
+    "model-00001-of-00002.safetensors": CONTENT[:150_000],
+    "model-00002-of-00002.safetensors": CONTENT[150_000:],
+}
+FIRST, SECOND = SHARDS
+INDEX = "model.safetensors.index.json"
+
+
+@pytest.fixture
+def large(server):
+    """An encoder whose weights are spread over two shards."""
+    server.files |= sharded("facebook/large", SHARDS)
+    return replace(OPEN, name="large", hub_repo="facebook/large")
+
+
+def test_a_repository_with_a_pickle_only_is_fetched_and_found(server):
+    server.files["owner/old/pytorch_model.bin"] = CONTENT
+    old = replace(OPEN, hub_repo="owner/old")
+    path = download_weights(old)
+    assert (path.name, path.read_bytes()) == ("pytorch_model.bin", CONTENT)
+    assert cached_weights(old) == path
+    assert remove_weights(old)
+    assert cached_weights(old) is None
+
+
+def test_a_mirror_that_says_no_more_than_404_is_asked_for_the_other_names(server):
+    server.files["owner/old/pytorch_model.bin"] = CONTENT
+    server.faults = Faults(status=404, only="model.safetensors")
+    assert download_weights(replace(OPEN, hub_repo="owner/old")).name == "pytorch_model.bin"
+
+
+def test_a_repository_that_is_not_there_is_asked_for_once(server):
+    server.faults = Faults(status=404, error_code="RepoNotFound")
+    assert fail().reason == "missing"
+    assert len(server.asked) == 1
+
+
+def test_safetensors_come_before_a_pickle(server):
+    server.files["timm/open/pytorch_model.bin"] = b"worse"
+    assert download_weights(OPEN).name == "model.safetensors"
+    assert len(server.bodies) == 1
+
+
+@pytest.mark.parametrize("end", [".safetensors", ".bin"])
+def test_shards_arrive_all_and_are_found_by_their_index(server, computer, end):
+    names = [f"shard-{number}{end}" for number in (1, 2)]
+    server.files |= sharded("facebook/large", dict(zip(names, SHARDS.values(), strict=True)), end)
+    spec = replace(OPEN, hub_repo="facebook/large")
+    told = []
+    path = download_weights(spec, on_progress=told.append)
+    assert path.name.endswith(f"{end}.index.json")
+    assert b"".join(file.read_bytes() for file in _index.files_of(path)) == CONTENT
+    assert cached_weights(spec) == path
+    done = [progress.done_bytes for progress in told]
+    total = len(CONTENT) + path.stat().st_size
+    assert {progress.total_bytes for progress in told} == {total}
+    assert done == sorted(done)
+    assert done[-1] == total
+    server.asked.clear()
+    assert download_weights(spec) == path
+    assert server.asked == []
+    assert remove_weights(spec)
+    assert contents(computer / "hub") == []
+
+
+def test_every_shard_is_of_the_version_that_was_announced_first(server, large):
+    download_weights(large)
+    shards = [asked.path for asked in server.asked if FIRST in asked.path or SECOND in asked.path]
+    assert len(shards) == 6
+    assert all(f"/resolve/{COMMIT}/" in path for path in shards)
+
+
+def test_a_break_in_the_second_shard_is_taken_up_there(server, large, computer, monkeypatch):
+    monkeypatch.setattr(_download, "RETRIES", 0)
+    server.faults = Faults(cut_after=100_000, only=SECOND)
+    error = fail(large)
+    assert error.reason == "interrupted"
+    index = len(server.files[f"facebook/large/{INDEX}"])
+    assert f"{(250_000 + index) / 1e6:.1f} MB are kept: trying again goes on from there" in str(error)
+    assert all(name.endswith(".napari-dinosim.incomplete") for name in contents(computer / "hub"))
+    assert cached_weights(large) is None
+    server.faults = Faults()
+    server.asked.clear()
+    told = []
+    path = download_weights(large, on_progress=told.append)
+    assert [asked.start for asked in server.bodies] == [100_000]
+    assert told[0].done_bytes == 250_000 + index
+    assert max(progress.bytes_per_second for progress in told[:2]) < 1e9  # what was here before does not count
+    assert [file.read_bytes() for file in _index.files_of(path)] == list(SHARDS.values())
+
+
+def test_cancel_in_the_second_shard_leaves_nothing(server, large, computer):
+    server.faults = Faults(seconds_per_piece=0.02, only=SECOND)
+    told = []
+    with pytest.raises(Cancelled, match="nothing of it was kept"):
+        download_weights(large, on_progress=told.append, cancelled=lambda: bool(told) and told[-1].done_bytes > 200_000)
+    assert contents(computer / "hub") == []
+    assert not list((computer / "hub").rglob("snapshots/*/*"))
+
+
+def test_cancel_while_the_shards_are_asked_for_leaves_nothing(server, large, computer):
+    server.faults = Faults(stall_head=True, only=FIRST)
+    start = time.monotonic()
+    with pytest.raises(Cancelled, match="nothing of it was kept"):
+        download_weights(large, cancelled=lambda: time.monotonic() - start > 1)
+    assert [asked.path.rpartition("/")[2] for asked in server.bodies] == [INDEX]
+    assert contents(computer / "hub") == []
+
+
+def test_the_size_is_told_before_anything_is_fetched(server, large, computer):
+    assert download_size(OPEN) == len(CONTENT)
+    assert server.bodies == []
+    assert download_size(large) == len(CONTENT) + len(server.files[f"facebook/large/{INDEX}"])
+    assert [asked.path.rpartition("/")[2] for asked in server.bodies] == [INDEX]
+    assert contents(computer / "hub") == []
+    server.files["owner/model/config.json"], server.files["owner/model/pytorch_model.bin"] = b"{}", CONTENT
+    assert download_size("hf-hub:owner/model") == len(CONTENT) + 2
+    server.faults.no_size = True
+    assert download_size(OPEN) is None
+    server.faults = Faults(status=403)
+    with pytest.raises(DownloadError, match="does not give out timm/open"):
+        download_size(OPEN)
+    with pytest.raises(DownloadError, match="has no weights on the hub"):
+        download_size("builtin")
+
+
+def test_asking_for_the_size_keeps_what_an_earlier_break_left(server, monkeypatch):
+    monkeypatch.setattr(_download, "RETRIES", 0)
+    server.faults.cut_after = 150_000
+    fail()
+    server.faults = Faults()
+    assert download_size(OPEN) == len(CONTENT)
+    download_weights(OPEN)
+    assert server.bodies[-1].start == 150_000
+
+
+def test_a_damaged_shard_is_removed_and_the_other_kept(server, large, computer):
+    server.faults = Faults(corrupt=True, only=SECOND)
+    error = fail(large)
+    assert error.reason == "corrupted"
+    assert "are kept" in str(error)
+    assert len(contents(computer / "hub")) == 2
+    server.faults = Faults()
+    server.asked.clear()
+    download_weights(large)
+    assert [asked.path.rpartition("/")[2] for asked in server.bodies] == [SECOND]
+
+
+def test_room_for_all_shards_is_looked_for_before_the_first(server, large, computer, monkeypatch):
+    monkeypatch.setattr(_download.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 200_000}))
+    error = fail(large)
+    assert error.reason == "disk full"
+    assert "0.4 MB are needed and 0.2 MB are free" in str(error)
+    assert [asked.path.rpartition("/")[2] for asked in server.bodies] == [INDEX]
+    assert contents(computer / "hub") == []
+
+
+def test_a_missing_shard_is_named(server, large):
+    del server.files[f"facebook/large/{SECOND}"]
+    error = fail(large)
+    assert error.reason == "missing"
+    assert f"has no {SECOND} in facebook/large" in str(error)
+    assert "are kept" not in str(error)  # the index is, too small to be worth a word
+    assert cached_weights(large) is None
+
+
+def test_a_shard_that_is_gone_from_the_cache_is_fetched_again(server, large):
+    path = download_weights(large)
+    (path.parent / SECOND).resolve().unlink()
+    assert cached_weights(large) is None
+    server.asked.clear()
+    assert download_weights(large) == path
+    assert [asked.path.rpartition("/")[2] for asked in server.bodies] == [SECOND]
+
+
+def test_shards_of_equal_content_do_not_wait_for_each_other(server):
+    server.files |= sharded("facebook/twins", dict.fromkeys(SHARDS, CONTENT))
+    start = time.monotonic()
+    twins = replace(OPEN, hub_repo="facebook/twins")
+    path = download_weights(twins, cancelled=lambda: time.monotonic() - start > 20)
+    assert [file.read_bytes() for file in _index.files_of(path)] == [CONTENT, CONTENT]
+
+
+@pytest.mark.parametrize("index", [b"{}", json.dumps({"weight_map": {"a": "../../secret.safetensors"}}).encode()])
+def test_an_index_that_is_none_or_leads_elsewhere_is_refused(server, large, computer, index):
+    server.files[f"facebook/large/{INDEX}"] = index
+    error = fail(large)
+    assert error.reason == "corrupted", error
+    assert "is no index of shards" in str(error) or "names files outside its folder" in str(error)
+    assert contents(computer / "hub") == []
+    assert {asked.path.rpartition("/")[2] for asked in server.asked} <= {INDEX, "model.safetensors"}
+
+
+def test_shards_from_the_hub_become_an_encoder(server, tmp_path):
+    """From a repository of timm's kind with its weights in two files of torch's format, by one name."""
+    torch.manual_seed(0)
+    model = timm.create_model("test_vit", num_classes=0)
+    state = model.state_dict()
+    names = sorted(state)
+    shards = {}
+    for number, part in enumerate((names[::2], names[1::2])):
+        file = io.BytesIO()
+        torch.save({name: state[name] for name in part}, file)
+        shards[f"pytorch_model-{number}.bin"] = file.getvalue()
+    server.files |= sharded("owner/model", shards, ".bin")
+    server.files["owner/model/config.json"] = json.dumps({"architecture": "test_vit"}).encode()
+    with pytest.raises(WeightsNotFoundError, match="not on this computer"):
+        load_encoder("hf-hub:owner/model")
+    download_weights("hf-hub:owner/model")
+    encoder = load_encoder("hf-hub:owner/model", device="cpu", precision="float32")
+    window = torch.rand(1, 32, 48, 3)
+    mean, std = (torch.tensor(values) for values in (encoder.spec.mean, encoder.spec.std))
+    with torch.no_grad():
+        tokens = model.eval().forward_features(((window - mean) / std).permute(0, 3, 1, 2))
+    assert torch.allclose(encoder.encode(window).flatten(1, 2), tokens[:, model.num_prefix_tokens :], atol=1e-5)

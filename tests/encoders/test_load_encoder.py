@@ -15,7 +15,7 @@ from napari_dinosim.encoders import building, encoder_spec, hub, load_encoder
 from napari_dinosim.encoders.building import build_model, check_state, weights_digest
 from napari_dinosim.encoders.catalogue import catalogue_spec
 from napari_dinosim.encoders.checkpoints import Checkpoint
-from napari_dinosim.encoders.layouts import infer_encoder, plain_names
+from napari_dinosim.encoders.layouts import plain_names, possible_encoders
 from napari_dinosim.errors import (
     DeviceError,
     LayerError,
@@ -79,13 +79,6 @@ def test_weights_that_are_not_there_are_told_with_three_ways_on(name, empty_cach
     assert [spec.name for spec in empty_cache] == [name]
 
 
-def test_a_repository_is_looked_up_in_both_formats(empty_cache):
-    with pytest.raises(WeightsNotFoundError):
-        load_encoder("hf-hub:owner/repo")
-    assert [spec.hub_file for spec in empty_cache] == ["model.safetensors", "pytorch_model.bin"]
-    assert {spec.hub_repo for spec in empty_cache} == {"owner/repo"}
-
-
 @pytest.mark.parametrize("name", [None, ""])
 def test_neither_name_nor_weights_is_refused(name):
     with pytest.raises(WeightsError, match="found none and no name"):
@@ -123,12 +116,6 @@ def test_weights_of_another_encoder_are_refused(weights):
         WeightsError, match=r"holds 'dinov3_vits16', expected 'dinov2_vits14'\. Choose the encoder 'dino"
     ):
         load_encoder("dinov2_vits14", weights)
-
-
-def test_satellite_weights_are_a_matter_of_the_name():
-    spec = catalogue_spec("dinov3_vitl16_sat493m")
-    tensors = timm.create_model(spec.timm_name, num_classes=0, device="meta").state_dict()
-    building._check_encoder(spec, tensors, Checkpoint(Path("a"), tensors))
 
 
 def test_weights_of_no_encoder_are_refused(tmp_path):
@@ -289,7 +276,7 @@ def test_a_transformers_file_with_key_biases_is_refused(tensors):
     ],
 )
 def test_tensors_of_no_encoder_are_told_as_none(names):
-    assert infer_encoder({name: torch.zeros(shape) for name, shape in names.items()}) is None
+    assert not possible_encoders({name: torch.zeros(shape) for name, shape in names.items()}, Path("a"))
 
 
 # --- any model of timm's

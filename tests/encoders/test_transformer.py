@@ -49,6 +49,7 @@ def test_it_is_an_encoder(model):
     assert encoder.identity == "small@0123abcd"
     assert encoder.device == CPU
     assert encoder.windows_per_batch == 1
+    assert repr(encoder) == "<small@0123abcd, 16 × 16 pixels → 32 numbers, float32 on cpu>"
     assert not any(parameter.requires_grad for parameter in model.parameters())
     assert not model.training
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_dinosim.encoders.catalogue import BUILTIN, CATALOGUE
+from napari_dinosim.encoders.catalogue import BUILTIN, CATALOGUE, HUB_PREFIX, TIMM_PREFIX, catalogue_spec
 
 if TYPE_CHECKING:
     from napari_dinosim.loading import EncoderChoice
@@ -24,6 +24,23 @@ def encoder_titles() -> list[tuple[str, str]]:
     first = [DEFAULT_ENCODER, BUILTIN.name]
     names = first + [name for name in titles if name not in first]
     return [(titles[name], name) for name in names] + [("From file…", FROM_FILE)]
+
+
+def is_of_timm(name: str) -> bool:
+    """Whether a name is one of timm's, which are too many to list: whether there is such a model is told on loading."""
+    return name.startswith((TIMM_PREFIX, HUB_PREFIX))
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that no encoder has, as far as it is told without importing timm.
+
+    Raises
+    ------
+    UnknownEncoderError
+        With near names.
+    """
+    if name != BUILTIN.name and not is_of_timm(name):
+        catalogue_spec(name)
 
 
 def patch_size(choice: EncoderChoice) -> int | None:

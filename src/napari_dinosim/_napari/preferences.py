@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from napari.settings import get_plugin_settings
 from napari.utils.notifications import show_error
 
-from napari_dinosim._napari.encoder_choices import DEFAULT_ENCODER, encoder_titles, has_blocks
+from napari_dinosim._napari.encoder_choices import DEFAULT_ENCODER, check_name, has_blocks
+from napari_dinosim.errors import UnknownEncoderError
 from napari_dinosim.loading import EncoderChoice
 
 if TYPE_CHECKING:
@@ -20,10 +21,14 @@ LIVE = ("precision", "blocks", "subtract_mean")
 
 
 def first_choice() -> EncoderChoice:
-    """Return the encoder that the widget opens with; the default where the preferred name is none."""
+    """Return the encoder that the widget opens with; where the preferred name is none, tell it and take the default."""
     encoding = _settings().encoding
-    known = [name for _, name in encoder_titles()]
-    name = encoding.encoder if encoding.encoder in known else DEFAULT_ENCODER
+    name = str(encoding.encoder).strip() or DEFAULT_ENCODER
+    try:
+        check_name(name)
+    except UnknownEncoderError as error:
+        show_error(f"DINOSim: Preferences, {error} Until then it is {DEFAULT_ENCODER!r}.")
+        name = DEFAULT_ENCODER
     choice = EncoderChoice(name, device=str(encoding.device))
     try:
         return with_live(choice)

@@ -10,8 +10,9 @@ from psygnal import Signal
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QMessageBox, QSizePolicy
 
+from napari_dinosim._napari.encoder_choices import FROM_FILE
 from napari_dinosim._napari.guard import guarded
-from napari_dinosim.encoders.catalogue import BUILTIN_NAME, CATALOGUE
+from napari_dinosim.encoders.catalogue import BUILTIN_NAME
 from napari_dinosim.engine import Engine
 
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from napari_dinosim.encoders.hub import DownloadProgress
     from napari_dinosim.engine import Deliver, Job
     from napari_dinosim.errors import DinosimError
+
+    _Found = tuple[EncoderSpec, Path | None, Path]
+    """An encoder, its weights and the cache folder."""
 
 STEPS = 1000
 """Resolution of the progress bar."""
@@ -49,7 +53,9 @@ class WeightsPanel(Container):  # type: ignore[type-arg]
     def __init__(self, deliver: Deliver) -> None:
         self._engine = Engine(deliver)
         self._job: Job[Any] | None = None
+        self._name = ""
         self._spec: EncoderSpec | None = None
+        """Facts about the encoder of that name, once they are known."""
         self.text = Label(value="")
         self.download = PushButton(text="Download…", tooltip="Fetch the weights; size and licence are shown first.")
         self.file = PushButton(text="From file…", tooltip="Use a weights file: Meta's .pth or a .safetensors.")
@@ -69,33 +75,36 @@ class WeightsPanel(Container):  # type: ignore[type-arg]
 
     def look(self, name: str) -> None:
         """Look in the worker thread whether an encoder's weights are here; show the ways on where they are not."""
-        self._spec = next((spec for spec in CATALOGUE if spec.name == name and name != BUILTIN_NAME), None)
-        spec = self._spec
-        if spec is None:
+        self._name, self._spec = name, None
+        if name in ("", BUILTIN_NAME, FROM_FILE):
             self.visible = False
             if name == BUILTIN_NAME:
                 self.here.emit()
             return
 
-        def work(_job: Job[tuple[Path | None, Path]]) -> tuple[Path | None, Path]:
+        def work(_job: Job[_Found]) -> _Found:
+            from napari_dinosim.encoders import encoder_spec
             from napari_dinosim.encoders.hub import cache_folder, cached_weights
 
-            return cached_weights(spec), cache_folder()
+            spec = encoder_spec(name)
+            return spec, cached_weights(spec), cache_folder()
 
-        self._engine.submit(work, on_done=lambda found: self._show(spec, *found), on_error=self._fail)
+        self._engine.submit(work, on_done=lambda found: self._show(name, *found), on_error=self._fail)
 
     def shutdown(self) -> None:
         """Stop a download, and the worker thread with it."""
         self._engine.shutdown()
 
-    def _show(self, spec: EncoderSpec, found: Path | None, folder: Path) -> None:
-        if spec is self._spec:
-            self._folder = folder
-            self.text.value = f"{spec.title} is not on this computer ({megabytes(spec.download_bytes)})."
-            self.visible = found is None
-            if found is not None and spec.download_bytes <= PREPARED_BYTES:
-                self.here.emit()
-            self._show_running(self._job is not None)
+    def _show(self, name: str, spec: EncoderSpec, found: Path | None, folder: Path) -> None:
+        if name != self._name:
+            return  # another one has been chosen meanwhile
+        self._spec, self._folder = spec, folder
+        size = f" ({megabytes(spec.download_bytes)})" if spec.download_bytes else ""
+        self.text.value = f"{spec.title} is not on this computer{size}."
+        self.visible = found is None
+        if found is not None and (spec.download_bytes or found.stat().st_size) <= PREPARED_BYTES:
+            self.here.emit()
+        self._show_running(self._job is not None)
 
     def _show_running(self, running: bool) -> None:
         self.progress.visible = self.stop.visible = self.visible and running
@@ -105,21 +114,47 @@ class WeightsPanel(Container):  # type: ignore[type-arg]
     # ---- download ------------------------------------------------------------------------------------------------
 
     def _ask(self) -> None:
-        """Show size, source, folder and licence, and ask."""
+        """Show size, source, folder and licence, and ask; the size is the hub's to tell where the table has none."""
         spec = self._spec
         if spec is None:
             return
+        if spec.download_bytes or not spec.hub_repo:
+            self._show_dialog(spec, spec.download_bytes)
+            return
+
+        def work(job: Job[int | None]) -> int | None:
+            from napari_dinosim.encoders.hub import download_size
+
+            return download_size(spec, cancelled=lambda: job.cancelled)
+
+        def done(size: int | None) -> None:
+            self._job = None
+            self._show_running(False)
+            self.told.emit(f"{spec.title}: {megabytes(size) if size else 'size not told'}.", False)
+            if spec is self._spec:
+                self._show_dialog(spec, size)
+
+        self.told.emit(f"Asking the hub for the size of {spec.title}.", False)
+        self._job = self._engine.submit(work, on_done=done, on_error=self._fail)
+        self._show_running(True)
+
+    def _show_dialog(self, spec: EncoderSpec, size: int | None) -> None:
+        """Ask whether to fetch so many bytes under that licence."""
+        from napari_dinosim.encoders.licences import licence_to_accept
+
+        binds = licence_to_accept(spec) is not None
         box = QMessageBox(self.native)
         box.setObjectName("dinosim_licence")
         box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         box.setWindowTitle(f"Download {spec.title}")
         box.setTextFormat(Qt.TextFormat.RichText)
         box.setText(
-            f"<p><b>{spec.title}</b>: {megabytes(spec.download_bytes)} from {spec.hub_repo}<br>to {self._folder}</p>"
-            f'<p>The weights are under the <a style="color: {LINK_COLOR}" href="{spec.licence_url}">'
-            f"{spec.licence}</a>. By downloading them you accept it.</p>"
+            f"<p><b>{spec.title}</b>: {megabytes(size) if size else 'size not told'} from {spec.hub_repo}"
+            f"<br>to {self._folder}</p>"
+            f'<p>Licence of the weights: <a style="color: {LINK_COLOR}" href="{spec.licence_url}">'
+            f"{spec.licence}</a>.{' By downloading them you accept it.' if binds else ''}</p>"
         )
-        accept = box.addButton("Accept and download", QMessageBox.ButtonRole.AcceptRole)
+        accept = box.addButton("Accept and download" if binds else "Download", QMessageBox.ButtonRole.AcceptRole)
         folder = box.addButton("Other folder…", QMessageBox.ButtonRole.ActionRole)
         box.addButton(QMessageBox.StandardButton.Cancel)
         box.setDefaultButton(QMessageBox.StandardButton.Cancel)

@@ -13,7 +13,8 @@ from qtpy.QtWidgets import QFileDialog, QSizePolicy, QWidget
 from napari_dinosim._napari import registry
 from napari_dinosim._napari.bar_text import write_in_bar
 from napari_dinosim._napari.device_box import DeviceBox
-from napari_dinosim._napari.encoder_choices import FROM_FILE, encoder_titles
+from napari_dinosim._napari.encoder_box import EncoderBox
+from napari_dinosim._napari.encoder_choices import FROM_FILE
 from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.image_list import ImageList
 from napari_dinosim._napari.message_label import MessageLabel
@@ -50,11 +51,7 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         self.controller = registry.acquire(napari_viewer, self)
         choice = self.controller.session.encoder
-        self.encoder = ComboBox(
-            choices=encoder_titles(),
-            value=choice.name if choice.weights is None else FROM_FILE,
-            tooltip="What turns patches into vectors.",
-        )
+        self.encoder = EncoderBox(choice.name if choice.weights is None else FROM_FILE)
         self.device = DeviceBox(choice.device)
         self.combine = ComboBox(
             label="Several points",
@@ -156,10 +153,10 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
         shown = FROM_FILE if choice.weights is not None else choice.name
         values: list[tuple[Any, Any]] = [(self.device, choice.device), (self.combine, self.controller.combined_by)]
         values += [(self.debias, choice.debias), (self.patches, self.controller.shows_patches)]
-        values += [(self.encoder, shown)] if shown in self.encoder.choices else []
         for control, value in values:
             with control.changed.blocked():
                 control.value = value
+        self.encoder.show_choice(shown)
         self.weights.look(shown)
 
     def _show_rows(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from napari_dinosim.encoders.catalogue import (
@@ -151,18 +150,19 @@ def _load(
     bind_triton_to_itself()  # before timm is imported
     from napari_dinosim.encoders.building import build_model
     from napari_dinosim.encoders.checkpoints import read_checkpoint
-    from napari_dinosim.encoders.layouts import infer_encoder, plain_names
+    from napari_dinosim.encoders.layouts import plain_names, possible_encoders
     from napari_dinosim.encoders.transformer import TimmEncoder, chosen_layers
 
     checkpoint = read_checkpoint(weights)
     if spec is None:
-        spec = infer_encoder(plain_names(checkpoint.tensors), hint=str(checkpoint.path.absolute()))
-        if spec is None:
+        possible = possible_encoders(plain_names(checkpoint.tensors), checkpoint.path)
+        if not possible:
             names = sorted(checkpoint.tensors)
             raise WeightsError(
                 f"weights: {checkpoint.path.name!r} holds {len(names)} tensors ({', '.join(names[:3])}, …), expected "
                 "those of a DINOv3 or DINOv2 encoder. Name the encoder, or give another file."
             )
+        spec = possible[0]
     if spec.family == "timm":
         from napari_dinosim.encoders.generic import build_generic
 
@@ -180,8 +180,6 @@ def _cached(spec: EncoderSpec | None) -> Path:
     from napari_dinosim.encoders.hub import cached_weights
 
     found = cached_weights(spec)
-    if found is None and spec.name.startswith(HUB_PREFIX):
-        found = cached_weights(replace(spec, hub_file="pytorch_model.bin"))
     if found is not None:
         return found
     raise WeightsNotFoundError(

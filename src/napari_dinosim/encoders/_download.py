@@ -1,4 +1,4 @@
-"""One large file over plain HTTP: progress, cancel, resume, check.
+"""A large file over plain HTTP: progress, cancel, resume, check.
 
 huggingface_hub's own downloader reports every 10 MB, cannot be cancelled while the network stalls, and throws a
 broken download away; so the bytes are read here, with its session (proxies, certificates, offline mode, tokens).
@@ -16,14 +16,12 @@ from huggingface_hub import constants, get_session, hf_raise_for_status
 from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]  # public, but loaded lazily
 
-from napari_dinosim.encoders._progress import Meter
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Generator
     from pathlib import Path
 
     from napari_dinosim.encoders._background import Background
-    from napari_dinosim.encoders._progress import DownloadProgress
+    from napari_dinosim.encoders._progress import Meter
 
 HTTPError: type[Exception] = next(cls for cls in HfHubHTTPError.__mro__ if cls.__name__ == "HTTPError")
 """Base of what the HTTP client raises: httpx's for huggingface_hub 1, httpx2's for 2; told apart by class names."""
@@ -78,13 +76,33 @@ def size_of(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
+def check_room(needed: int, folder: Path) -> None:
+    """See that there is room for what will come.
+
+    Parameters
+    ----------
+    needed : int
+        Bytes.
+    folder : Path
+        Where they will go.
+
+    Raises
+    ------
+    OSError
+        If there is not.
+    """
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise OSError(errno.ENOSPC, f"{megabytes(needed)} are needed and {megabytes(free)} are free")
+
+
 def fetch(
     url: str,
     partial: Path,
     *,
     size: int | None,
     background: Background,
-    on_progress: Callable[[DownloadProgress], None] | None,
+    meter: Meter,
 ) -> None:
     """Bring a file to `partial`, going on from what is already there.
 
@@ -100,8 +118,8 @@ def fetch(
         Size of the whole file in bytes, if known.
     background : Background
         Runs the network calls.
-    on_progress : callable or None
-        Called about ten times a second.
+    meter : Meter
+        Told of the bytes done.
 
     Raises
     ------
@@ -114,10 +132,6 @@ def fetch(
     """
     if size is not None and size_of(partial) > size:
         partial.unlink()  # no beginning of this file
-    needed, free = (size or 0) - size_of(partial), shutil.disk_usage(partial.parent).free
-    if needed > free:
-        raise OSError(errno.ENOSPC, f"{megabytes(needed)} are needed and {megabytes(free)} are free")
-    meter = Meter(size, on_progress)
     failures, furthest = 0, size_of(partial)
     while True:
         try:

@@ -33,7 +33,7 @@ WAYS_ON = "use a weights file that you have (“From file…”) or choose anoth
 SENTENCES: dict[DownloadFailure, str] = {
     "gated": "{host} does not give out {repo}, which holds the weights of {title}: it is gated, private or not there "
     "({detail}). Ask for access at {page}, sign in with `hf auth login` and try again, {or_else}.",
-    "missing": "{host} has no file {file} in {repo}, where the weights of {title} were expected ({detail}). "
+    "missing": "{host} has no {file} in {repo}, where the weights of {title} were expected ({detail}). "
     "Check HF_ENDPOINT if you have set it, {or_else}.",
     "offline": "the weights of {title} are not on this computer and HF_HUB_OFFLINE forbids fetching them. "
     "Unset it and start again, {or_else}.",
@@ -53,6 +53,9 @@ SENTENCES: dict[DownloadFailure, str] = {
 }
 """What a person is told, by reason."""
 
+LEAST_TOLD = 50_000
+"""Bytes; fewer that are kept would read as 0.0 MB."""
+
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT} if hasattr(errno, "EDQUOT") else {errno.ENOSPC})
 """Numbers of the errors of a full disk and of a spent quota."""
 
@@ -69,11 +72,14 @@ class Request:
         Web address of the hub.
     folder : Path
         The cache folder.
+    file : str, default: ""
+        The file in the repository.
     """
 
     spec: EncoderSpec
     endpoint: str
     folder: Path
+    file: str = ""
 
 
 def explain(error: Exception, request: Request, kept_bytes: int = 0) -> DownloadError:
@@ -96,14 +102,14 @@ def explain(error: Exception, request: Request, kept_bytes: int = 0) -> Download
     message = SENTENCES[reason].format(
         host=request.endpoint,
         repo=request.spec.hub_repo,
-        file=request.spec.hub_file,
+        file=request.file,
         title=request.spec.title,
         page=f"{request.endpoint}/{request.spec.hub_repo}",
         folder=request.folder,
         detail=_detail(error),
         or_else=f"or {WAYS_ON}",
     )
-    if kept_bytes:
+    if kept_bytes >= LEAST_TOLD:
         message += f" {megabytes(kept_bytes)} are kept: trying again goes on from there."
     return DownloadError(message, reason)
 
@@ -136,6 +142,22 @@ def reason_of(error: BaseException) -> DownloadFailure:
     if isinstance(error, HTTPError | CutOffError):
         return _reason_of_connection(error)
     return "disk full" if getattr(error, "errno", None) in DISK_FULL else "folder"
+
+
+def is_no_such_file(error: BaseException) -> bool:
+    """Whether the hub answered that a repository, which it knows, has no file of that name; some mirrors say just 404.
+
+    Parameters
+    ----------
+    error : BaseException
+
+    Returns
+    -------
+    bool
+    """
+    if isinstance(error, RepositoryNotFoundError | RevisionNotFoundError | LocalEntryNotFoundError):
+        return False
+    return isinstance(error, HfHubHTTPError) and error.response.status_code == 404
 
 
 def _reason_of_answer(error: HfHubHTTPError) -> DownloadFailure:

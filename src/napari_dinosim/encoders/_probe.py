@@ -12,7 +12,14 @@ import torch
 from torch.nn import functional
 
 from napari_dinosim.encoders._hub_settings import read_settings, write_settings
-from napari_dinosim.encoders.devices import AUTO, describe_device, native_bfloat16, resolve_precision
+from napari_dinosim.encoders.devices import (
+    AUTO,
+    KINDS,
+    describe_device,
+    native_bfloat16,
+    resolve_precision,
+    synchronise,
+)
 from napari_dinosim.errors import DownloadError
 
 if TYPE_CHECKING:
@@ -33,8 +40,6 @@ HEADS: Final = 6
 
 TOKENS: Final = {"cuda": (4, 2309), "mps": (1, 2309), "cpu": (1, 517)}
 """Windows at once, and tokens of each: a window of 768 × 768 pixels on a GPU, less on the CPU, to be done in time."""
-
-KINDS: Final = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 _lock = threading.Lock()
 _known: dict[str, torch.dtype] = {}
@@ -158,7 +163,7 @@ def make_block(device: torch.device) -> Callable[[torch.dtype], None]:
         half = torch.autocast(device.type, dtype) if dtype != torch.float32 else nullcontext()
         with torch.no_grad(), half:
             _forward(tokens, weights)
-        _wait_for(device)
+        synchronise(device)
 
     return run
 
@@ -176,11 +181,3 @@ def _forward(tokens: Tensor, weights: list[Tensor]) -> Tensor:
     tokens = tokens + functional.linear(attended.transpose(1, 2).reshape(batch, count, width), weights[1])
     hidden = functional.gelu(functional.linear(functional.layer_norm(tokens, (width,)), weights[2]))
     return tokens + functional.linear(hidden, weights[3])
-
-
-def _wait_for(device: torch.device) -> None:
-    """Wait until a GPU has done what it was given."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    elif device.type == "mps":
-        torch.mps.synchronize()

@@ -26,7 +26,7 @@ class DownloadProgress:
     done_bytes : int
         Bytes on this computer, those of an earlier, broken download included.
     total_bytes : int or None
-        Size of the file; None where the hub does not tell.
+        Size of all files that were asked for; None where the hub does not tell.
     bytes_per_second : float
         Speed over the last seconds; 0.0 before the first byte.
     seconds_left : float or None
@@ -45,12 +45,14 @@ class Meter:
     Parameters
     ----------
     total : int or None
-        Size of the file in bytes.
+        Size of all files in bytes.
     report : callable or None
         Called with each :class:`DownloadProgress`.
     """
 
     def __init__(self, total: int | None, report: Callable[[DownloadProgress], None] | None) -> None:
+        self.elsewhere = 0
+        """Bytes of the other files that are on this computer."""
         self._total = total
         self._report = report
         self._samples: deque[tuple[float, int]] = deque()
@@ -62,11 +64,11 @@ class Meter:
         Parameters
         ----------
         done : int
-            Bytes on this computer.
+            Bytes of the present file on this computer.
         force : bool, default: False
             Report whatever the time.
         """
-        now = time.monotonic()
+        now, done = time.monotonic(), done + self.elsewhere
         if self._samples and done < self._samples[-1][1]:
             self._samples.clear()  # the server started over
         self._samples.append((now, done))

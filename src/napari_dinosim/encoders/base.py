@@ -36,8 +36,6 @@ class EncoderSpec:
         Size of the weights file; 0 where there is none.
     hub_repo : str, default: ""
         Repository of the weights on the Hugging Face hub, ``"owner/name"``; empty where there is none.
-    hub_file : str, default: "model.safetensors"
-        The weights file inside that repository.
     gated_repo : str, default: ""
         The authors' own repository on the hub where it is another one, open only to those who were given access.
     family : {"", "dinov3", "dinov3-convnext", "dinov2", "timm", "builtin"}
@@ -67,7 +65,6 @@ class EncoderSpec:
     licence_url: str
     download_bytes: int
     hub_repo: str = ""
-    hub_file: str = "model.safetensors"
     gated_repo: str = ""
     family: str = ""
     timm_name: str = ""

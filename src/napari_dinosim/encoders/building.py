@@ -17,7 +17,7 @@ import torch
 from timm.models import convnext, eva, vision_transformer
 from torch import nn
 
-from napari_dinosim.encoders.layouts import infer_encoder, plain_names
+from napari_dinosim.encoders.layouts import plain_names, possible_encoders
 from napari_dinosim.errors import WeightsError
 
 if TYPE_CHECKING:
@@ -93,11 +93,11 @@ def build_model(spec: EncoderSpec, checkpoint: Checkpoint) -> tuple[nn.Module, s
 
 def _check_encoder(spec: EncoderSpec, tensors: Mapping[str, Tensor], checkpoint: Checkpoint) -> None:
     """Refuse weights that are recognised as another encoder's."""
-    found = infer_encoder(tensors)
-    if found is not None and found.timm_name != spec.timm_name:
+    found = [one.name for one in possible_encoders(tensors, checkpoint.path)]
+    if found and spec.name not in found:
         raise WeightsError(
-            f"weights: {checkpoint.path.name!r} holds {found.name!r}, expected {spec.name!r}. "
-            f"Choose the encoder {found.name!r}, or another file."
+            f"weights: {checkpoint.path.name!r} holds {found[0]!r}, expected {spec.name!r}. "
+            f"Choose the encoder {found[0]!r}, or another file."
         )
 
 

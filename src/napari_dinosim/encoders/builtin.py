@@ -10,9 +10,8 @@ from torch.nn import functional
 
 from napari_dinosim.encoders import _texture
 from napari_dinosim.encoders._constants import WEIGHTS, Block, blocks
+from napari_dinosim.encoders._encoding import check_windows, described, told_as_encoding_error
 from napari_dinosim.encoders.catalogue import BUILTIN
-from napari_dinosim.encoders.devices import is_out_of_memory
-from napari_dinosim.errors import EncodingError, OutOfMemoryError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -80,6 +79,9 @@ class BuiltinEncoder:
     def __init__(self, device: torch.device | str = "cpu") -> None:
         self._device = torch.device(device)
 
+    def __repr__(self) -> str:
+        return f"<{self.identity}, {described(BUILTIN)}, on {self._device}>"
+
     @property
     def spec(self) -> EncoderSpec:
         """The facts about the encoder."""
@@ -104,44 +106,23 @@ class BuiltinEncoder:
         """Compute on the CPU from now on."""
         self._device = torch.device("cpu")
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def encode(self, batch: Tensor) -> Tensor:
-        """Patch tokens of a batch of windows.
+        """Patch tokens of a batch of windows; shapes and values as in :class:`~napari_dinosim.encoders.base.Encoder`.
 
-        Parameters
-        ----------
-        batch : Tensor of shape (B, H, W, 3), float32
-            RGB in [0, 1]; H and W are multiples of 16, at least 16.
-
-        Returns
-        -------
-        Tensor of shape (B, H / 16, W / 16, D), float32, on :attr:`device`
-            Not yet of unit length. The same input gives the same tokens.
+        The same input gives the same tokens.
 
         Raises
         ------
-        ValueError
-            If the batch has another shape.
+        EncodingError
+            If the batch has another shape, or the device fails.
         OutOfMemoryError
             If the device has too little memory for the batch.
-        EncodingError
-            If the device fails otherwise.
         """
-        size = BUILTIN.patch_size
-        if batch.ndim != 4 or batch.shape[3] != 3 or any(side < size or side % size for side in batch.shape[1:3]):
-            raise ValueError(
-                f"batch shape: found {tuple(batch.shape)}, expected (B, H, W, 3) with H and W multiples of {size}. "
-                "Pad the windows to whole patches."
-            )
-        try:
+        check_windows(batch, BUILTIN)
+        with told_as_encoding_error(BUILTIN, self._device):
             rgb = unpadded(batch.to(self._device, torch.float32).permute(0, 3, 1, 2))
             return gather_alike(standardise(measure(rgb))).permute(0, 2, 3, 1).contiguous()
-        except RuntimeError as error:
-            kind = OutOfMemoryError if is_out_of_memory(error) else EncodingError
-            raise kind(
-                f"the built-in encoder failed on {self._device} with a batch of shape {tuple(batch.shape)}: {error}. "
-                "Choose the CPU or smaller windows."
-            ) from error
 
 
 def unpadded(rgb: Tensor) -> Tensor:

@@ -9,6 +9,8 @@ with torch 2.11 on an H100 in float32, windows of 768 × 768 pixels (bfloat16 ta
 from __future__ import annotations
 
 import difflib
+from dataclasses import replace
+from typing import Any
 
 from napari_dinosim.encoders.base import EncoderSpec
 from napari_dinosim.errors import UnknownEncoderError
@@ -40,8 +42,28 @@ BUILTIN = EncoderSpec(
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 SATELLITE_MEAN, SATELLITE_STD = (0.430, 0.411, 0.296), (0.213, 0.156, 0.143)
 
+PHOTO_DATA, SATELLITE_DATA = "lvd1689m", "sat493m"
+"""What weights were trained on, in the names of files and repositories; the latter also in those of encoders."""
+
 BYTES_PER_WEIGHT = 4
 """The published files hold float32."""
+
+
+def _dinov3(name: str, title: str, data: str, sha256_prefix: str, **facts: Any) -> EncoderSpec:
+    """One DINOv3, trained on `data`."""
+    return EncoderSpec(
+        name=f"dinov3_{name}",
+        title=f"DINOv3 {title}",
+        mean=SATELLITE_MEAN if data == SATELLITE_DATA else IMAGENET_MEAN,
+        std=SATELLITE_STD if data == SATELLITE_DATA else IMAGENET_STD,
+        source="https://github.com/facebookresearch/dinov3",
+        licence="DINOv3 License",
+        licence_url="https://ai.meta.com/resources/models-and-libraries/dinov3-license/",
+        download_bytes=facts["parameters"] * BYTES_PER_WEIGHT,
+        gated_repo=f"facebook/dinov3-{name.removesuffix(f'_{data}').replace('_', '-')}-pretrain-{data}",
+        sha256_prefix=sha256_prefix,
+        **facts,
+    )
 
 
 def _dinov3_vit(
@@ -57,51 +79,39 @@ def _dinov3_vit(
     satellite: bool = False,
 ) -> EncoderSpec:
     """One DINOv3 vision transformer, patch 16, one class and four register tokens."""
-    data = "sat493m" if satellite else "lvd1689m"
-    return EncoderSpec(
-        name=f"dinov3_{size}" + ("_sat493m" if satellite else ""),
-        title=f"DINOv3 {title}" + (", satellite" if satellite else ""),
+    data = SATELLITE_DATA if satellite else PHOTO_DATA
+    return _dinov3(
+        f"{size}_{data}" if satellite else size,
+        f"{title}, satellite" if satellite else title,
+        data,
+        sha256_prefix,
         patch_size=16,
         dimension=dimension,
-        mean=SATELLITE_MEAN if satellite else IMAGENET_MEAN,
-        std=SATELLITE_STD if satellite else IMAGENET_STD,
-        source="https://github.com/facebookresearch/dinov3",
-        licence="DINOv3 License",
-        licence_url="https://ai.meta.com/resources/models-and-libraries/dinov3-license/",
-        download_bytes=parameters * BYTES_PER_WEIGHT,
         hub_repo=f"timm/{timm_name}.{data}",
-        gated_repo=f"facebook/dinov3-{size}-pretrain-{data}",
         family="dinov3",
         timm_name=timm_name,
         parameters=parameters,
         prefix_tokens=5,
         blocks=blocks,
         memory_per_1000_patches=memory,
-        sha256_prefix=sha256_prefix,
     )
 
 
 def _dinov3_convnext(size: str, dimension: int, parameters: int, memory: int, sha256_prefix: str) -> EncoderSpec:
     """One DINOv3 ConvNeXt, stride 32."""
-    return EncoderSpec(
-        name=f"dinov3_convnext_{size}",
-        title=f"DINOv3 ConvNeXt {size.capitalize()}",
+    return _dinov3(
+        f"convnext_{size}",
+        f"ConvNeXt {size.capitalize()}",
+        PHOTO_DATA,
+        sha256_prefix,
         patch_size=32,
         dimension=dimension,
-        mean=IMAGENET_MEAN,
-        std=IMAGENET_STD,
-        source="https://github.com/facebookresearch/dinov3",
-        licence="DINOv3 License",
-        licence_url="https://ai.meta.com/resources/models-and-libraries/dinov3-license/",
-        download_bytes=parameters * BYTES_PER_WEIGHT,
-        hub_repo=f"timm/convnext_{size}.dinov3_lvd1689m",
-        gated_repo=f"facebook/dinov3-convnext-{size}-pretrain-lvd1689m",
+        hub_repo=f"timm/convnext_{size}.dinov3_{PHOTO_DATA}",
         family="dinov3-convnext",
         timm_name=f"convnext_{size}",
         parameters=parameters,
         blocks=4,
         memory_per_1000_patches=memory,
-        sha256_prefix=sha256_prefix,
     )
 
 
@@ -164,12 +174,19 @@ def same_weights(name: str) -> EncoderSpec | None:
     """Find the encoder of the table that a ``timm:`` or ``hf-hub:`` name means.
 
     Its own specification says more of how its weights are read (rounded periods, interpolation) than any configuration.
+    timm has DINOv3's transformers twice, with biases (``_qkvb``), and without them for files where they are all zero.
     """
     prefix = TIMM_PREFIX if name.startswith(TIMM_PREFIX) else HUB_PREFIX if name.startswith(HUB_PREFIX) else None
     if prefix is None:
         return None
     repository = f"timm/{name[len(prefix) :]}" if prefix == TIMM_PREFIX else name[len(prefix) :]
-    return next((spec for spec in CATALOGUE if repository in (spec.hub_repo, spec.gated_repo)), None)
+    for spec in CATALOGUE:
+        without_biases = spec.hub_repo.replace("_qkvb", "")
+        if repository in (spec.hub_repo, spec.gated_repo):
+            return spec
+        if repository == without_biases:
+            return replace(spec, hub_repo=without_biases)
+    return None
 
 
 def catalogue_spec(name: str) -> EncoderSpec:

@@ -7,7 +7,6 @@ against the size that it has, so that neither a zip bomb nor an absurd shape cos
 from __future__ import annotations
 
 import hashlib
-import json
 import pickle
 import re
 import zipfile
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import torch
 from safetensors import SafetensorError, safe_open
 
+from napari_dinosim.encoders._index import INDEX_ENDS, files_of
 from napari_dinosim.encoders._pickles import check_pickle
 from napari_dinosim.errors import WeightsError, WeightsNotFoundError
 
@@ -37,10 +37,14 @@ MOST_REUSE: Final = 2
 SAFE_TORCH: Final = (2, 10)
 """Below, ``weights_only=True`` can be got around (CVE-2025-32434, CVE-2026-24747)."""
 
-HASH_IN_NAME: Final = re.compile(r"-([0-9a-f]{8})\.(?:pth|pt|bin|safetensors)$")
-"""Meta's files, ``NAME-08c60483.pth``: the first 8 digits of the sha256."""
+HASH_IN_NAME: Final = re.compile(r"dinov[23].*-(?!(?:19|20)\d{6}\.)([0-9a-f]{8})\.(?:pth|pt|bin|safetensors)")
+"""Meta's files, ``dinov3_NAME-08c60483.pth``: the first 8 digits of the sha256. A date is none."""
 
-INDEX_END: Final = ".safetensors.index.json"
+FOLDER_PATTERNS: Final = (
+    f"*{INDEX_ENDS[0]}", "model.safetensors", "*.safetensors", f"*{INDEX_ENDS[1]}", "*.pth", "*.pt", "*.bin",
+)  # fmt: skip
+"""What is looked for in a folder, the first that is there counts; an index before the shards that it names."""
+
 GIVE_ANOTHER: Final = "Give Meta's .pth, or timm's or transformers' .safetensors (a file or its folder)."
 
 
@@ -100,8 +104,8 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
 def _weight_files(path: Path) -> list[Path]:
     """Files that hold the weights of a file, a folder or an index of shards."""
     if path.is_file():
-        return _shards(path) if path.name.endswith(INDEX_END) else [path]
-    for pattern in (f"*{INDEX_END}", "model.safetensors", "*.safetensors", "*.pth", "*.pt", "*.bin"):
+        return files_of(path)
+    for pattern in FOLDER_PATTERNS:
         found = sorted(file for file in path.glob(pattern) if file.is_file())
         if len(found) > 1:
             names = ", ".join(file.name for file in found[:3])
@@ -112,28 +116,6 @@ def _weight_files(path: Path) -> list[Path]:
         if found:
             return _weight_files(found[0])
     raise WeightsError(f"weights: found no weights file in the folder {str(path)!r}. {GIVE_ANOTHER}")
-
-
-def _shards(index: Path) -> list[Path]:
-    """Files that an index of shards names; only plain names, beside the index."""
-    try:
-        names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-        plain = all(re.fullmatch(r"[\w.-]+\.safetensors", name) for name in names)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise WeightsError(f"weights: {index.name!r} is no index of shards. {GIVE_ANOTHER}") from error
-    if not plain or not names:
-        raise WeightsError(
-            f"weights: {index.name!r} names files outside its folder or none; expected plain file names beside it. "
-            "Do not use this file; get the model again from a source you trust."
-        )
-    files = [index.parent / name for name in names]
-    missing = [file.name for file in files if not file.is_file()]
-    if missing:
-        raise WeightsError(
-            f"weights: {index.name!r} names {len(files)} files, {len(missing)} of them missing ({missing[0]}, …). "
-            "Complete the download."
-        )
-    return files
 
 
 def _read_file(file: Path) -> dict[str, Tensor]:
@@ -154,16 +136,27 @@ def _read_file(file: Path) -> dict[str, Tensor]:
     )
 
 
+def hash_in_name(name: str) -> str | None:
+    """Sha256 prefix in the name of a file of Meta's, 8 hexadecimal digits; None where there is none."""
+    told = HASH_IN_NAME.fullmatch(name)
+    return told[1] if told else None
+
+
+def sha256_of(file: Path) -> str:
+    """First 8 hexadecimal digits of a file's sha256."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()[:8]
+
+
 def _check_hash(file: Path) -> None:
     """Hold the file against the sha256 prefix in its name, where there is one."""
-    told = HASH_IN_NAME.search(file.name)
+    told = hash_in_name(file.name)
     if told is None:
         return
-    with file.open("rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()[:8]
-    if found != told[1]:
+    found = sha256_of(file)
+    if found != told:
         raise WeightsError(
-            f"weights: {file.name!r} is damaged, cut off or changed: found sha256 {found}…, expected {told[1]}… as its "
+            f"weights: {file.name!r} is damaged, cut off or changed: found sha256 {found}…, expected {told}… as its "
             "name tells. Get it again; if you changed it on purpose, rename it."
         )
 

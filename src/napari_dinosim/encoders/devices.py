@@ -10,7 +10,8 @@ import torch
 from napari_dinosim.errors import DeviceError, EncodingError, OutOfMemoryError
 
 AUTO: Final = "auto"
-PRECISIONS: Final = ("auto", "float32", "bfloat16")
+KINDS: Final = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+PRECISIONS: Final = (AUTO, *KINDS)
 """Never float16: DINOv3 overflows it and returns NaN."""
 
 CUDA_BFLOAT16_CAPABILITY: Final = (8, 0)
@@ -154,13 +155,21 @@ def resolve_precision(precision: str, device: torch.device) -> torch.dtype:
             f"precision: found {precision!r}, expected one of {', '.join(map(repr, PRECISIONS))}{why}. Choose 'auto'."
         )
     if precision == AUTO:
-        return torch.bfloat16 if native_bfloat16(device) else torch.float32
+        return KINDS["bfloat16" if native_bfloat16(device) else "float32"]
     if precision == "bfloat16" and device.type == "mps" and not native_bfloat16(device):
         raise DeviceError(
             "precision: found 'bfloat16' for an Apple GPU under a macOS before 14, which does not know it. "
             "Choose 'auto' or 'float32'."
         )
-    return torch.bfloat16 if precision == "bfloat16" else torch.float32
+    return KINDS[precision]
+
+
+def synchronise(device: torch.device) -> None:
+    """Wait until a GPU has done what it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
 
 
 def is_out_of_memory(error: BaseException | None) -> bool:

@@ -13,13 +13,14 @@ from huggingface_hub.errors import HFValidationError
 
 from napari_dinosim.encoders import encoder_spec, licences
 from napari_dinosim.encoders._background import Background
-from napari_dinosim.encoders._hub_cache import bring
+from napari_dinosim.encoders._hub_cache import WEIGHTS_FILES, announced_size, bring
 from napari_dinosim.encoders._hub_errors import WAYS_ON, Request
 from napari_dinosim.encoders._hub_settings import read_settings, write_settings
+from napari_dinosim.encoders._index import files_of
 from napari_dinosim.encoders._progress import DownloadProgress
 from napari_dinosim.encoders.catalogue import HUB_PREFIX
 from napari_dinosim.encoders.licences import accept_licence, licence_needs_acceptance, licence_to_accept
-from napari_dinosim.errors import DownloadError, LicenceNotAcceptedError
+from napari_dinosim.errors import DownloadError, LicenceNotAcceptedError, WeightsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +32,7 @@ __all__ = [
     "accept_licence",
     "cache_folder",
     "cached_weights",
+    "download_size",
     "download_weights",
     "licence_needs_acceptance",
     "remove_weights",
@@ -92,17 +94,20 @@ def cached_weights(spec_or_name: EncoderSpec | str, *, cache_folder: Path | None
     Returns
     -------
     Path or None
-        The file, from the open repository or from the authors' own; None where it is not in the cache.
+        The file, or the index beside all of its shards, from the open repository or from the authors' own; None where
+        they are not in the cache.
     """
     spec = _spec(spec_or_name)
     chosen = read_settings().cache_folder
     folders = [cache_folder] if cache_folder else [*([chosen] if chosen else []), Path(constants.HF_HUB_CACHE)]
     for repo in filter(None, (spec.hub_repo, spec.gated_repo)):
         for folder in folders:
-            with suppress(HFValidationError):  # no repository can bear that name: a download will say so
-                found = try_to_load_from_cache(repo, spec.hub_file, cache_dir=folder)
-                if isinstance(found, str):
-                    return Path(found)
+            for name in WEIGHTS_FILES:
+                # No repository can bear that name, or shards are missing: a download will say so, or fetch them.
+                with suppress(HFValidationError, WeightsError, OSError):
+                    found = try_to_load_from_cache(repo, name, cache_dir=folder)
+                    if isinstance(found, str) and files_of(Path(found)):
+                        return Path(found)
     return None
 
 
@@ -131,15 +136,53 @@ def remove_weights(spec_or_name: EncoderSpec | str, *, cache_folder: Path | None
     if path is None:
         return False
     try:
-        if path.is_symlink():  # into the folder of contents beside the snapshots
-            (path.parent / path.readlink()).unlink(missing_ok=True)
-        path.unlink()
+        for file in {**dict.fromkeys(files_of(path)), path: None}:  # an index after its shards
+            if file.is_symlink():  # into the folder of contents beside the snapshots
+                (file.parent / file.readlink()).unlink(missing_ok=True)
+            file.unlink()
     except OSError as error:
         raise DownloadError(
             f"the weights of {spec.title} cannot be deleted from {path} ({error}). Close what uses them and try again.",
             "folder",
         ) from error
     return True
+
+
+def download_size(
+    spec_or_name: EncoderSpec | str,
+    *,
+    cancelled: Callable[[], bool] | None = None,
+    cache_folder: Path | None = None,
+) -> int | None:
+    """Ask the hub how much :func:`download_weights` would fetch, because somebody asked for it; fetches no weights.
+
+    Parameters
+    ----------
+    spec_or_name : EncoderSpec or str
+        The encoder, or its name as :func:`napari_dinosim.encoders.load_encoder` takes it.
+    cancelled : callable, optional
+        Asked many times a second, from the calling thread, whether to stop.
+    cache_folder : Path, optional
+        Where the weights would go; by default :func:`cache_folder`.
+
+    Returns
+    -------
+    int or None
+        Bytes of all files, those included that are here already; None where the hub does not tell.
+
+    Raises
+    ------
+    DownloadError
+        If the hub cannot be asked.
+    Cancelled
+        If the person cancels.
+    UnknownEncoderError
+        If there is no encoder of that name.
+    """
+    spec = _spec(spec_or_name)
+    _check_that_there_are_any(spec)
+    with Background(cancelled) as background:
+        return announced_size(_request(spec, cache_folder), background, _beside(spec))
 
 
 def download_weights(
@@ -172,7 +215,7 @@ def download_weights(
     Returns
     -------
     Path
-        The file, whole and checked. If it was in the cache already, nothing is fetched.
+        The file, or the index beside its shards, whole and checked. What was in the cache already is not fetched.
 
     Raises
     ------
@@ -189,19 +232,14 @@ def download_weights(
     spec = _spec(spec_or_name)
     if accept_licence:
         licences.accept_licence(spec)
-    # A model that is known by its repository only is built after the config.json there.
-    files = [*([replace(spec, hub_file=CONFIG_FILE)] if spec.name.startswith(HUB_PREFIX) else []), spec]
-    if any(cached_weights(file, cache_folder=cache_folder) is None for file in files):
-        _check_that_it_may_be_fetched(spec)
-    endpoint = (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
+    beside = _beside(spec)
+    found = cached_weights(spec, cache_folder=cache_folder)
+    if found is not None and all((found.parent / name).exists() for name in beside):
+        return found
+    _check_that_there_are_any(spec)
+    _check_the_licence(spec)
     with Background(cancelled) as background:
-        for file in files:
-            path = cached_weights(file, cache_folder=cache_folder) or bring(
-                Request(file, endpoint, cache_folder or _current_folder()),
-                background,
-                on_progress if file is spec else None,
-            )
-    return path
+        return bring(_request(spec, cache_folder), background, on_progress, beside)
 
 
 def _spec(spec_or_name: EncoderSpec | str) -> EncoderSpec:
@@ -212,12 +250,25 @@ def _current_folder() -> Path:
     return read_settings().cache_folder or Path(constants.HF_HUB_CACHE)
 
 
-def _check_that_it_may_be_fetched(spec: EncoderSpec) -> None:
+def _beside(spec: EncoderSpec) -> list[str]:
+    """Files needed beside the weights: a model known by its repository only is built after the config.json there."""
+    return [CONFIG_FILE] if spec.name.startswith(HUB_PREFIX) else []
+
+
+def _request(spec: EncoderSpec, folder: Path | None) -> Request:
+    endpoint = (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
+    return Request(spec, endpoint, folder or _current_folder())
+
+
+def _check_that_there_are_any(spec: EncoderSpec) -> None:
     if not spec.hub_repo:
         raise DownloadError(
             f"{spec.title} has no weights on the hub. If it needs any, {WAYS_ON}.",
             "missing",
         )
+
+
+def _check_the_licence(spec: EncoderSpec) -> None:
     if licence_needs_acceptance(spec):
         raise LicenceNotAcceptedError(
             f"the weights of {spec.title} are under the {licence_to_accept(spec)}, not acknowledged yet. "

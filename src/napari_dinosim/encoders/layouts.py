@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Final
 
 import torch
 
-from napari_dinosim.encoders.catalogue import CATALOGUE
+from napari_dinosim.encoders._training import is_satellite
+from napari_dinosim.encoders.catalogue import CATALOGUE, SATELLITE_DATA
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from torch import Tensor
 
@@ -117,26 +119,26 @@ def _vit_to_meta(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return renamed
 
 
-def infer_encoder(tensors: Mapping[str, Tensor], hint: str = "") -> EncoderSpec | None:
-    """Tell from the tensors alone which encoder they belong to.
+def possible_encoders(tensors: Mapping[str, Tensor], path: Path) -> list[EncoderSpec]:
+    """Tell from the tensors which encoder they belong to.
 
     Parameters
     ----------
     tensors : mapping of str to Tensor
         In Meta's or timm's layout, see :func:`plain_names`.
-    hint : str
-        The file's path; looked at only to tell the satellite weights from the others where the tensors do not.
+    path : Path
+        Their file or folder; looked at only to tell weights trained on satellite images from those on photographs.
 
     Returns
     -------
-    EncoderSpec or None
-        None where the tensors are no DINOv3 or DINOv2 encoder.
+    list of EncoderSpec
+        Empty where the tensors are no DINOv3 or DINOv2 encoder; two, photographs first, where nothing tells which.
     """
     count = sum(tensor.numel() for name, tensor in tensors.items() if not NOT_COUNTED.search(name))
     stem = tensors.get("patch_embed.proj.weight")
     if stem is not None:
         if stem.ndim != 4 or not {"blocks.0.norm1.weight", "norm.weight"} <= tensors.keys():
-            return None
+            return []
         family = "dinov2" if "pos_embed" in tensors else "dinov3"
         patch, registers = stem.shape[-1], 0
         for name in ("storage_tokens", "register_tokens", "reg_token"):
@@ -147,13 +149,12 @@ def infer_encoder(tensors: Mapping[str, Tensor], hint: str = "") -> EncoderSpec 
         family, patch, prefix = "dinov3-convnext", 32, 0
         dimension = tensors["norm.weight" if "norm.weight" in tensors else "head.norm.weight"].numel()
     else:
-        return None
+        return []
     fitting = [
         spec
         for spec in CATALOGUE
         if (spec.family, spec.patch_size, spec.dimension, spec.prefix_tokens) == (family, patch, dimension, prefix)
         and abs(count - spec.parameters) <= SIZE_TOLERANCE * spec.parameters
     ]
-    satellite = "sat493m" in hint.lower() or ("local_cls_norm.weight" in tensors and dimension == 1024)
-    fitting.sort(key=lambda spec: ("sat493m" in spec.name) != satellite)
-    return fitting[0] if fitting else None
+    known = is_satellite(path, tensors) if len(fitting) > 1 else None
+    return [spec for spec in fitting if known is None or (SATELLITE_DATA in spec.name) == known]

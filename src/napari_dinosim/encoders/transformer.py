@@ -5,18 +5,19 @@ from __future__ import annotations
 import copy
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import torch
 from timm.models.convnext import ConvNeXt
 
+from napari_dinosim.encoders._encoding import check_windows, described, told_as_encoding_error
 from napari_dinosim.encoders._probe import choose_precision
-from napari_dinosim.encoders.devices import is_out_of_memory, shared_devices
+from napari_dinosim.encoders.devices import shared_devices
 from napari_dinosim.errors import EncodingError, LayerError, OutOfMemoryError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from torch import Tensor, nn
 
@@ -95,6 +96,10 @@ class TimmEncoder:
                 copies.append(_Replica(copy.deepcopy(model), spec, other, dtype))
         self._replicas = [_Replica(model, spec, devices[0], dtype), *copies]
 
+    def __repr__(self) -> str:
+        where = ", ".join(map(str, self.devices))
+        return f"<{self._identity}, {described(self._spec)}, {self.precision} on {where}>"
+
     @property
     def spec(self) -> EncoderSpec:
         """The facts about the encoder."""
@@ -128,17 +133,7 @@ class TimmEncoder:
         return min(_windows_on(device, needed) for device in devices) * len(devices)
 
     def encode(self, batch: Tensor) -> Tensor:
-        """Patch tokens of a batch of windows.
-
-        Parameters
-        ----------
-        batch : Tensor of shape (B, H, W, 3), float32
-            RGB in [0, 1], *before* the encoder's normalisation; H and W are multiples of the patch size.
-
-        Returns
-        -------
-        Tensor of shape (B, H / P, W / P, D), float32, on :attr:`device`
-            Final-norm patch tokens, not yet of unit length; no class token, no register tokens.
+        """Patch tokens of a batch of windows; shapes and values as in :class:`~napari_dinosim.encoders.base.Encoder`.
 
         Raises
         ------
@@ -147,12 +142,7 @@ class TimmEncoder:
         OutOfMemoryError
             If a device has too little memory for its share of the batch.
         """
-        size = self._spec.patch_size
-        if batch.ndim != 4 or batch.shape[3] != 3 or 0 in batch.shape or batch.shape[1] % size or batch.shape[2] % size:
-            raise EncodingError(
-                f"windows for {self._spec.name!r}: found shape {tuple(batch.shape)}, expected (B, H, W, 3), H and W "
-                f"multiples of {size}. Pad the image to whole patches."
-            )
+        check_windows(batch, self._spec)
         with self._lock:
             parts = torch.tensor_split(batch, min(len(batch), len(self._replicas)))
             replicas = self._replicas[: len(parts)]
@@ -160,7 +150,7 @@ class TimmEncoder:
                 return replicas[0].encode(batch, self._indices)
             with ThreadPoolExecutor(len(parts)) as pool:
                 tokens = list(pool.map(lambda replica, part: replica.encode(part, self._indices), replicas, parts))
-            with _told_as_encoding_error(self._spec, self.device):
+            with told_as_encoding_error(self._spec, self.device):
                 return torch.cat([part.to(self.device) for part in tokens])
 
     def to_cpu(self) -> None:
@@ -186,7 +176,7 @@ class _Replica:
     def __init__(self, model: nn.Module, spec: EncoderSpec, device: torch.device, dtype: torch.dtype) -> None:
         self.device = device
         self._spec, self._dtype = spec, dtype
-        with _told_as_encoding_error(spec, device):
+        with told_as_encoding_error(spec, device):
             self.model: Any = model.to(device)
             self._mean = torch.tensor(spec.mean, device=device).reshape(1, 3, 1, 1)
             self._std = torch.tensor(spec.std, device=device).reshape(1, 3, 1, 1)
@@ -197,7 +187,7 @@ class _Replica:
 
     def encode(self, batch: Tensor, indices: list[int]) -> Tensor:
         """Patch tokens of windows, see :meth:`TimmEncoder.encode`."""
-        with _told_as_encoding_error(self._spec, self.device), torch.no_grad():
+        with told_as_encoding_error(self._spec, self.device), torch.no_grad():
             pixels = batch.to(self.device, torch.float32, non_blocking=True).permute(0, 3, 1, 2)
             tokens = self._tokens((pixels - self._mean) / self._std, indices).permute(0, 2, 3, 1).contiguous()
             finite = bool(torch.isfinite(tokens).all())
@@ -258,21 +248,3 @@ def chosen_layers(layers: int | Sequence[int] | None, spec: EncoderSpec) -> tupl
             "or negative ones from the last. Leave them out for the last."
         )
     return tuple(numbers)
-
-
-@contextmanager
-def _told_as_encoding_error(spec: EncoderSpec, device: torch.device) -> Iterator[None]:
-    """Turn torch's errors, which are bare ``RuntimeError``, into those of this package."""
-    try:
-        yield
-    except (RuntimeError, MemoryError) as error:
-        reason = str(error).partition("\n")[0][:200]
-        if is_out_of_memory(error):
-            raise OutOfMemoryError(
-                f"memory of {device}: found too little for {spec.name!r} ({reason}). "
-                "Embed smaller windows or fewer at once, choose a smaller encoder, or the CPU."
-            ) from error
-        raise EncodingError(
-            f"encoder {spec.name!r} failed on {device}: {type(error).__name__}: {reason}. "
-            "Choose another device or encoder."
-        ) from error
