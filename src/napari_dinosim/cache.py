@@ -43,7 +43,7 @@ class EmbeddingCache:
     """
 
     def __init__(self, budget: int | None = None) -> None:
-        self.budget = int(psutil.virtual_memory().total * BUDGET_FRACTION) if budget is None else budget
+        self.budget = default_budget() if budget is None else budget
         self._held: OrderedDict[CacheKey, PatchEmbeddings] = OrderedDict()
         self._sizes: dict[CacheKey, tuple[str, int]] = {}
         self._bytes: Counter[str] = Counter()
@@ -111,12 +111,15 @@ class EmbeddingCache:
                 self.drop(old)
 
 
+def default_budget() -> int:
+    """Bytes in the computer's memory that embeddings may take, if nobody says otherwise: a quarter."""
+    return int(psutil.virtual_memory().total * BUDGET_FRACTION)
+
+
 def _budget_of(device: str) -> int:
     """Bytes that embeddings may take on an accelerator, given as ``"cuda:0"`` or ``"mps"``."""
     import torch
 
     if device.startswith("cuda"):
-        total = int(torch.cuda.get_device_properties(device).total_memory)
-    else:  # shares the computer's memory
-        total = psutil.virtual_memory().total
-    return int(total * BUDGET_FRACTION)
+        return int(torch.cuda.get_device_properties(device).total_memory * BUDGET_FRACTION)
+    return default_budget()  # shares the computer's memory

@@ -131,3 +131,15 @@ def test_blocks(text, blocks):
 def test_blocks_refused():
     with pytest.raises(ValueError, match=r"blocks: found '1\.5', expected whole numbers"):
         parse_blocks("1.5")
+
+
+def test_the_memory_budget_takes_effect_at_once(settings, desk):
+    stack = np.random.default_rng(0).integers(0, 255, (4, 96, 160, 3), np.uint8)
+    found = desk(Image(stack, name="stack", rgb=True))
+    found.start()
+    assert found.states() == {"stack": "ready · 4 of 4 planes"}
+    settings.memory.budget = 2.5 * 6 * 10 * 3 * 4 / 1e9
+    assert found.states() == {"stack": "ready · 2 of 4 planes"}
+    settings.memory.budget = 0
+    found.wait()
+    assert found.states() == {"stack": "ready · 4 of 4 planes"}

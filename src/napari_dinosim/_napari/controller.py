@@ -41,7 +41,9 @@ if TYPE_CHECKING:
     from napari_dinosim._napari.searched import Searched
     from napari_dinosim.errors import DinosimError
     from napari_dinosim.loading import EncoderChoice, EncoderSlot
+    from napari_dinosim.plan import Scope
     from napari_dinosim.prompts import Combine
+    from napari_dinosim.scoring import Normalisation
 
 
 class Controller:
@@ -177,6 +179,17 @@ class Controller:
         """Choose how intensities are read; what is embedded otherwise is stale until Start."""
         self.offering.intensities = intensities
         self.offering.refresh(INTENSITY_CHANGED)
+        self.choices_changed.emit()
+
+    def embed_scope(self, scope: Scope) -> None:
+        """Choose how much of each image is embedded."""
+        self._view.tell_views()
+        self.session.set_scope(scope)
+        self.choices_changed.emit()
+
+    def stretch_over(self, normalisation: Normalisation) -> None:
+        """Choose over what maps are stretched."""
+        self.session.set_normalisation(normalisation)
         self.choices_changed.emit()
 
     def combine(self, combine: Combine) -> None:

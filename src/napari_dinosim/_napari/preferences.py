@@ -9,6 +9,7 @@ from napari.settings import get_plugin_settings
 from napari.utils.notifications import show_error
 
 from napari_dinosim._napari.encoder_choices import DEFAULT_ENCODER, check_name, has_blocks
+from napari_dinosim.cache import default_budget
 from napari_dinosim.errors import UnknownEncoderError
 from napari_dinosim.loading import EncoderChoice
 
@@ -78,21 +79,28 @@ def parse_blocks(text: str) -> tuple[int, ...] | None:
         ) from None
 
 
+def memory_budget() -> int:
+    """Bytes of the computer's memory that embeddings may take."""
+    gigabytes = float(_settings().memory.budget)
+    return int(gigabytes * 1e9) or default_budget()
+
+
 def watch(callback: Callable[[Any], None]) -> Callable[[], None]:
-    """Call back when one of :data:`LIVE` changes.
+    """Call back when one of :data:`LIVE`, or the memory budget, changes.
 
     Returns
     -------
     callable
         Ends it.
     """
-    events = _settings().encoding.events
-    for name in LIVE:
-        getattr(events, name).connect(callback)
+    settings = _settings()
+    emitters = [*(getattr(settings.encoding.events, name) for name in LIVE), settings.memory.events.budget]
+    for emitter in emitters:
+        emitter.connect(callback)
 
     def end() -> None:
-        for name in LIVE:
-            getattr(events, name).disconnect(callback)
+        for emitter in emitters:
+            emitter.disconnect(callback)
 
     return end
 

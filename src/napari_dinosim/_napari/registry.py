@@ -71,5 +71,7 @@ def _first_choice(viewer: ViewerModel) -> EncoderChoice:
 def _hold(controller: Controller) -> _Held:
     def follow(_event: object) -> None:
         controller.choose_encoder(preferences.with_live(controller.session.encoder))
+        controller.session.set_budget(preferences.memory_budget())
 
+    controller.session.set_budget(preferences.memory_budget())
     return _Held(controller, preferences.watch(guarded(follow)))
