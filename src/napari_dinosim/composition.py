@@ -157,7 +157,8 @@ class Composition:
 
 def _steps(values: NDArray[Any], last: int) -> NDArray[np.intp]:
     """Rows of a table for values in [0, 1]; the ends, which may have colours of their own, for 0 and 1 alone."""
-    return np.clip(np.rint(values * last).astype(np.intp), values > 0, last - (values < 1))
+    steps: NDArray[np.intp] = np.clip(np.rint(values * last).astype(np.intp), values > 0, last - (values < 1))
+    return steps
 
 
 def _plane(channel: Channel) -> ImagePlane:
