@@ -149,10 +149,16 @@ class Composition:
         nonfinite = False
         for plane, weights, gamma in self._shown:
             values, finite = plane.intensities(top, left, *part.shape[:2])
-            steps = np.rint(values[..., 0] ** gamma * (len(weights) - 1)).astype(np.intp)
+            steps = _steps(values[..., 0] ** gamma, len(weights) - 1)
             part += np.where(finite, weights[steps], 0)
             nonfinite |= not finite.all()
         return np.minimum(rgb, 1, out=rgb), nonfinite
+
+
+def _steps(values: NDArray[Any], last: int) -> NDArray[np.intp]:
+    """Rows of a table for values in [0, 1]; the ends, which may have colours of their own, for 0 and 1 alone."""
+    steps: NDArray[np.intp] = np.clip(np.rint(values * last).astype(np.intp), values > 0, last - (values < 1))
+    return steps
 
 
 def _plane(channel: Channel) -> ImagePlane:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QSize, Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QItemSelectionModel, QSize, Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QAbstractItemView, QListWidget, QListWidgetItem
 
 from napari_dinosim.states import Stage
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 KEY = Qt.ItemDataRole.UserRole
 VISIBLE_ROWS = 4
+TIP = (
+    "Images that are embedded and searched. Tick with the mouse, or select and press Space. Select several with Ctrl "
+    "or Shift, to compose them as channels or to choose their intensities."
+)
 
 
 class ImageList(QListWidget):
@@ -31,10 +35,11 @@ class ImageList(QListWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._rows: dict[str, ImageRow] = {}
         self.setObjectName("dinosim_images")
         self.setAccessibleName("Images that are searched")
-        self.setToolTip("Images that are embedded and searched. Tick with the mouse, or select and press Space.")
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setToolTip(TIP)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.setUniformItemSizes(True)
@@ -46,10 +51,20 @@ class ImageList(QListWidget):
         line = self.fontMetrics().lineSpacing()
         return QSize(280, VISIBLE_ROWS * (3 * line + 12) + 8)
 
+    def picked(self) -> list[ImageRow]:
+        """Rows that are selected, from the top."""
+        return [self._rows[key] for i in range(self.count()) if (key := self._picked_key(i)) in self._rows]
+
+    def _picked_key(self, index: int) -> str:
+        item = self.item(index)
+        return str(item.data(KEY)) if item is not None and item.isSelected() else ""
+
     def set_rows(self, rows: Sequence[ImageRow]) -> None:
         """Show these images, in this order; the selection stays."""
         current = self.currentItem()
         selected = None if current is None else current.data(KEY)
+        picked = {row.key for row in self.picked()}
+        self._rows = {row.key: row for row in rows}
         self.blockSignals(True)
         self.clear()
         for row in rows:
@@ -58,13 +73,16 @@ class ImageList(QListWidget):
             item.setData(KEY, row.key)
             self._fill(item, row)
             if row.key == selected:
-                self.setCurrentItem(item)
+                self.setCurrentItem(item, QItemSelectionModel.SelectionFlag.NoUpdate)
+            item.setSelected(row.key in picked)
         self.blockSignals(False)
+        self.itemSelectionChanged.emit()  # what is selected may be gone, or be composed
 
     def set_row(self, row: ImageRow) -> None:
         """Show what has become of one image."""
         item = self._item(row.key)
         if item is not None:
+            self._rows[row.key] = row
             self.blockSignals(True)
             self._fill(item, row)
             self.blockSignals(False)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from napari_dinosim._napari.channels import composed_input, why_not
 from napari_dinosim._napari.coordinates import shown_axes, shown_plane
 from napari_dinosim._napari.inputs import Revisions, image_input
-from napari_dinosim._napari.limits import Intensities, LimitFinders
+from napari_dinosim._napari.limits import Intensities, LimitFinders, set_limits
 from napari_dinosim._napari.roles import key_of
 from napari_dinosim._napari.searched import Searched
 from napari_dinosim.errors import ImageError
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from napari_dinosim._napari.image_watch import ImageWatch
     from napari_dinosim._napari.limits import Finder
+    from napari_dinosim.intensity import Limits
     from napari_dinosim.planes import PlaneIndex
     from napari_dinosim.session import SimilaritySession
     from napari_dinosim.states import ImageInput
@@ -117,11 +118,28 @@ class Offering:
             if known is not None:
                 self._session.mark_stale(one.key, "" if known.version == self._input(one).version else reason)
 
+    def seen_limits(self, keys: Sequence[str]) -> Limits | None:
+        """Contrast limits of the first of these images, or of all that are searched, that has any."""
+        images = [found.image for found in self.checked() if found.key in keys or not keys]
+        return next((set_limits(image) for image in images if not image.rgb), None)
+
     # ---- channels ------------------------------------------------------------------------------------------------
 
     def why_not(self, keys: Sequence[str]) -> str:
         """Say why these images cannot be composed; empty where they can."""
         return why_not(self._layers(keys), self._viewer.layers.units)
+
+    def suggested(self) -> list[str]:
+        """Images that a person may want to compose: selected in napari's layer list, else drawn additively, or none."""
+        images = self._watch.images()
+        selected = [self.of(layer).key for layer in images if layer in self._viewer.layers.selection]
+        if len(set(selected)) > 1 and not self.why_not(selected):
+            return selected
+        additive = next((self.of(layer).key for layer in images if str(layer.blending) == "additive"), None)
+        if additive is None:
+            return []
+        group = [found.key for found in self.all() if found.key == additive or not self.why_not([additive, found.key])]
+        return group if len(group) > 1 else []
 
     def compose(self, keys: Sequence[str]) -> Searched:
         """Search these images as one, in the colours that they have on screen.

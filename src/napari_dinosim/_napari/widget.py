@@ -12,11 +12,13 @@ from qtpy.QtWidgets import QFileDialog, QSizePolicy, QWidget
 
 from napari_dinosim._napari import registry
 from napari_dinosim._napari.bar_text import write_in_bar
+from napari_dinosim._napari.channels_button import ChannelsButton
 from napari_dinosim._napari.device_box import DeviceBox
 from napari_dinosim._napari.encoder_box import EncoderBox
 from napari_dinosim._napari.encoder_choices import FROM_FILE
 from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.image_list import ImageList
+from napari_dinosim._napari.intensity_box import IntensityBox
 from napari_dinosim._napari.message_label import MessageLabel
 from napari_dinosim._napari.preferences import with_live
 from napari_dinosim._napari.presence import Presence
@@ -81,6 +83,8 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
         rows = [title, self.encoder, choices, self.debias, self.weights, buttons, self.progress, self.patches]
         super().__init__(widgets=[*rows, self.message], labels=False)
         self.images = ImageList()
+        self.channels = ChannelsButton(self.controller, self.images)
+        self.intensity = IntensityBox(self.controller, self.images)
         self._arrange()
         self._connect()
         self._show_rows()
@@ -89,6 +93,8 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
         """Finish in Qt what magicgui has no words for."""
         layout = self.native.layout()
         layout.insertWidget(0, self.images)
+        layout.insertWidget(1, self.channels)
+        layout.insertWidget(layout.indexOf(self.debias.native) + 1, self.intensity)
         layout.addStretch(1)
         for box in (self.encoder, self.device, self.combine):
             box.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
@@ -113,6 +119,7 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
             (controller.row_changed, self._show_row),
             (controller.progress_changed, self._show_progress),
             (controller.choices_changed, self._show_choices),
+            (controller.choices_changed, self.intensity.show_choice),
             (controller.told, self.message.tell),
         ]
         for signal, slot in links:
@@ -123,7 +130,11 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
         self.weights.file.changed.connect(guarded(lambda _clicked: self._take(FROM_FILE)))
         self.weights.here.connect(controller.session.prepare)
         self._show_choices()
-        ends = self.weights.shutdown, describe_auto(controller.engine, self.device.name_auto).cancel
+        ends = (
+            self.weights.shutdown,
+            self.channels.shutdown,
+            describe_auto(controller.engine, self.device.name_auto).cancel,
+        )
         self._presence = Presence(self.native, partial(_leave, controller, links, ends, id(self)))
 
     # ---- what the person does ------------------------------------------------------------------------------------
