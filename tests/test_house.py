@@ -22,7 +22,7 @@ FLOORS = (
     ("image", "similarity"),
     ("mosaic",),
     ("embeddings", "states"),
-    ("encoders", "positional", "samples", "figure"),
+    ("encoders", "positional", "samples", "figure", "export"),
     ("partial", "tiling", "analysis"),
     ("engine", "store", "loading", "cache"),
     ("plan", "underway", "scoring"),

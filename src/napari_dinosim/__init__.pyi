@@ -6,6 +6,7 @@ from .encoders.hub import cached_weights as cached_weights
 from .encoders.hub import download_weights as download_weights
 from .engine import Engine as Engine
 from .engine import embed as embed
+from .export import export_map as export_map
 from .grid import PatchGrid as PatchGrid
 from .loading import EncoderChoice as EncoderChoice
 from .prompts import Prompt as Prompt
