@@ -22,7 +22,7 @@ FLOORS = (
     ("image", "similarity"),
     ("mosaic",),
     ("embeddings", "states"),
-    ("encoders", "positional", "samples", "figure", "export"),
+    ("encoders", "positional", "samples", "figure", "export", "frozen"),
     ("partial", "tiling", "analysis"),
     ("engine", "store", "loading", "cache"),
     ("plan", "underway", "scoring"),

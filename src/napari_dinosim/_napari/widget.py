@@ -14,6 +14,7 @@ from napari_dinosim._napari import registry
 from napari_dinosim._napari.bar_text import write_in_bar
 from napari_dinosim._napari.device_box import DeviceBox
 from napari_dinosim._napari.encoder_choices import FROM_FILE, encoder_titles
+from napari_dinosim._napari.export_button import ExportButton
 from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.image_list import ImageList
 from napari_dinosim._napari.message_label import MessageLabel
@@ -74,6 +75,7 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
         )
         self.start = PushButton(text="Start", tooltip=START)
         self.cancel = PushButton(text="Cancel", tooltip="Stop embedding; what is ready stays (Alt+C).", enabled=False)
+        self.export = ExportButton(self.controller)
         self.progress = ProgressBar(value=0, max=STEPS, visible=False)
         self.message = MessageLabel(FIRST)
         choices = Container(widgets=[self.device, self.combine], labels=True)
@@ -82,7 +84,7 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
         buttons = Container(widgets=[self.start, self.cancel], layout="horizontal", labels=False)
         choices.margins = buttons.margins = (0, 0, 0, 0)
         rows = [title, self.encoder, choices, self.debias, self.weights, buttons, self.progress, self.patches]
-        super().__init__(widgets=[*rows, self.message], labels=False)
+        super().__init__(widgets=[*rows, self.export, self.message], labels=False)
         self.images = ImageList()
         self._arrange()
         self._connect()
@@ -126,7 +128,8 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
         self.weights.file.changed.connect(guarded(lambda _clicked: self._take(FROM_FILE)))
         self.weights.here.connect(controller.session.prepare)
         self._show_choices()
-        ends = self.weights.shutdown, describe_auto(controller.engine, self.device.name_auto).cancel
+        naming = describe_auto(controller.engine, self.device.name_auto)
+        ends = self.weights.shutdown, self.export.shutdown, naming.cancel
         self._presence = Presence(self.native, partial(_leave, controller, links, ends, id(self)))
 
     # ---- what the person does ------------------------------------------------------------------------------------
