@@ -179,6 +179,7 @@ def test_zarr_is_chunked_compressed_and_calibrated(tmp_path, version, zarr_forma
         edge = np.subtract(translation["translation"][1:], np.multiply(scale["scale"][1:], 0.5))
         np.testing.assert_allclose(edge, (-3 - 0.25, 4 - 0.125), err_msg=f"level {number} begins elsewhere")
     assert translation["translation"][0] == 10
+    assert found["name"] == "similarity map"
 
 
 @pytest.mark.parametrize(
