@@ -9,8 +9,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from napari_dinosim.embeddings import PatchEmbeddings
+    from napari_dinosim.planes import PlaneIndex
     from napari_dinosim.similarity import Query
-    from napari_dinosim.states import PlaneIndex, SimilarityMap
+    from napari_dinosim.states import SimilarityMap
 
 
 class FrozenMaps:

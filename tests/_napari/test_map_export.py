@@ -320,6 +320,22 @@ def test_press_writes_and_tells_where(desk, monkeypatch, tmp_path):
     assert found.widget.message.value == "⚠ 'm.ome.zarr' is there already. Choose it in the dialog to replace it."
 
 
+def test_other_axes_on_screen_are_refused(desk, monkeypatch, tmp_path):
+    layer = Image(np.stack([greys(*SHAPE, seed) for seed in range(20)]), name="a")
+    found = desk(layer)
+    found.start()
+    found.viewer.dims.order = (1, 0, 2)
+    found.wait()
+    found.prompts.data = [(3, 37, 120)]
+    found.wait()
+    assert found.map_of(layer) is not None
+    asked = answer(monkeypatch, tmp_path / "m.tif")
+    press(found)
+    assert "seen along other axes than its last two" in found.widget.message.value
+    assert not asked
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_press_again_cancels(desk, monkeypatch, tmp_path):
     """A map that takes a while: 200 million pixels."""
     found = desk(Image(np.zeros((14_000, 14_000), np.uint8), name="a"))

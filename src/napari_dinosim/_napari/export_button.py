@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 from magicgui.widgets import PushButton
 from qtpy.QtWidgets import QFileDialog
 
+from napari_dinosim._napari.coordinates import shown_axes
 from napari_dinosim._napari.export import FORMATS, MapExport, suggested, target_of
 from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.patch_overlay import image_to_draw
 from napari_dinosim._napari.roles import MAP, MARK, is_ours, key_of
 from napari_dinosim.errors import ExportError
+from napari_dinosim.planes import LAST
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -20,6 +22,11 @@ if TYPE_CHECKING:
 
 IDLE = "Export map…"
 NO_MAP = "Write a similarity map at the image's resolution. There is none yet: press Start, then click."
+
+OTHER_AXES = (
+    "{} is seen along other axes than its last two, and files hold planes of these. Put the axes back (Ctrl+E rolls "
+    "them, Ctrl+T exchanges two), then export."
+)
 
 
 class ExportButton(PushButton):
@@ -75,6 +82,9 @@ class ExportButton(PushButton):
             return
         image = self._image()
         if image is None:
+            return
+        if shown_axes(image, self._controller.viewer.dims.order) != LAST:
+            self._controller.told.emit(OTHER_AXES.format(image.name), True)
             return
         title = f"Export the similarity map over {image.name}"
         path, chosen = QFileDialog.getSaveFileName(self.native, title, suggested(image), ";;".join(FORMATS))

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
     from napari_dinosim.embeddings import PatchEmbeddings
     from napari_dinosim.export.calibration import Axis
+    from napari_dinosim.planes import PlaneIndex
     from napari_dinosim.similarity import Query
-    from napari_dinosim.states import PlaneIndex, SimilarityMap
+    from napari_dinosim.states import SimilarityMap
 
     Plane = PatchEmbeddings | SimilarityMap
     Lookup = Callable[[PlaneIndex], Plane | None]

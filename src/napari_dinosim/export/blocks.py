@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_dinosim.states import PlaneIndex, SimilarityMap
+    from napari_dinosim.planes import PlaneIndex
+    from napari_dinosim.states import SimilarityMap
 
 SMALLEST_LEVEL = 1024
 """Longest side, in pixels, of the smallest level of a pyramid."""
