@@ -22,7 +22,7 @@ FLOORS = (
     ("image", "intensity", "composition", "similarity"),
     ("mosaic",),
     ("embeddings", "states"),
-    ("encoders", "positional", "samples", "figure"),
+    ("encoders", "positional", "samples", "figure", "export", "frozen"),
     ("partial", "tiling", "analysis"),
     ("embedding", "engine", "store", "loading", "cache"),
     ("plan", "underway", "scoring"),

@@ -8,6 +8,7 @@ from .encoders.hub import accept_licence as accept_licence
 from .encoders.hub import cached_weights as cached_weights
 from .encoders.hub import download_weights as download_weights
 from .engine import Engine as Engine
+from .export import export_map as export_map
 from .grid import PatchGrid as PatchGrid
 from .intensity import Intensity as Intensity
 from .loading import EncoderChoice as EncoderChoice

@@ -99,3 +99,7 @@ class OutOfMemoryError(EncodingError):
 
 class LayerError(DinosimError, ValueError):
     """An encoder has no such block to take patch tokens from."""
+
+
+class ExportError(DinosimError):
+    """A similarity map cannot be written there, or not as is asked."""

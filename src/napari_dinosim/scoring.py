@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from psygnal import Signal
 
+from napari_dinosim.frozen import FrozenMaps
 from napari_dinosim.states import SimilarityMap
 
 if TYPE_CHECKING:
@@ -109,6 +110,13 @@ class Scoring:
         if self._normalisation == "stack":
             self._ask_stack(source)
         return self._maps[place]
+
+    def frozen(self, source: str) -> FrozenMaps:
+        """Hold the maps of an input as they are now, for another thread to make."""
+        held = {
+            plane: found for plane in self._planes(source) if (found := self._embeddings(source, plane)) is not None
+        }
+        return FrozenMaps(self._query, held, over_all=self._normalisation == "stack")
 
     def _take(self, place: Place, scores: Tensor, embeddings: PatchEmbeddings) -> None:
         self._before.pop(place, None)

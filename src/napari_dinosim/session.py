@@ -75,6 +75,7 @@ class SimilaritySession:
         self._told_nonfinite: set[str] = set()
         self._patch_sizes: dict[EncoderChoice, int] = {}
         self._scoring = Scoring(engine, self._embeddings, self._planes)
+        self.frozen_maps = self._scoring.frozen
         self._scoring.changed.connect(self._map_made)
         self._scoring.failed.connect(self.failed.emit)
         self._schedule = EmbeddingSchedule(engine, slot or EncoderSlot(), self._cache, self._plan)

@@ -1,21 +1,23 @@
-"""How much of stacks and large images is embedded, and over what their maps are stretched."""
+"""The section for stacks and large images: how much of them is embedded, and over what their maps are stretched."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from magicgui.widgets import ComboBox, Container
+from superqt import QCollapsible
 
 from napari_dinosim._napari.guard import guarded
+from napari_dinosim._napari.intensity_box import ANIMATION_MS
 
 if TYPE_CHECKING:
     from napari_dinosim._napari.controller import Controller
 
-SCOPES = [("All planes", "all"), ("Plane on screen", "plane"), ("Visible field", "field")]
-STRETCHES = [("Each plane", "plane"), ("Whole stack", "stack")]
+SCOPES = [("all planes", "all"), ("plane on screen", "plane"), ("visible field", "field")]
+STRETCHES = [("each plane", "plane"), ("whole stack", "stack")]
 
 
-class ExtentSection(Container):  # type: ignore[type-arg]
+class ExtentSection(QCollapsible):  # type: ignore[misc]
     """Two choices, for all images of a viewer.
 
     Parameters
@@ -24,24 +26,26 @@ class ExtentSection(Container):  # type: ignore[type-arg]
     """
 
     def __init__(self, controller: Controller) -> None:
+        super().__init__("", expandedIcon="▾", collapsedIcon="▸")
         self._controller = controller
+        self.setDuration(ANIMATION_MS)
+        self.toggleButton().setToolTip("How much of stacks and of very large images is embedded.")
         self.scope = ComboBox(
             label="Embed",
             choices=SCOPES,
-            value=controller.session.scope,
-            tooltip="How much of each image is embedded: all planes of a stack, the one on screen first; that one "
-            "only; or only what of it is in view, for images too large to be embedded as a whole. Where points are is "
-            "always embedded.",
+            tooltip="All planes of a stack, the one on screen first; that one only; or only what of it is in view, for "
+            "images too large to be embedded as a whole. Where points are is always embedded.",
         )
         self.stretch = ComboBox(
-            label="Stretch over",
+            label="Stretch maps over",
             choices=STRETCHES,
-            value=controller.session.normalisation,
             tooltip="What becomes 0 and 1 in a map: the lowest and highest cosine of each plane, or of all embedded "
             "planes of the stack, so that planes can be compared.",
         )
-        super().__init__(widgets=[self.scope, self.stretch], labels=True)
-        self.margins = (0, 0, 0, 0)
+        panel = Container(widgets=[self.scope, self.stretch], labels=True)
+        panel.margins = (0, 0, 0, 0)
+        self.addWidget(panel.native)
+        self.show_choices()
         self.scope.changed.connect(guarded(controller.embed_scope))
         self.stretch.changed.connect(guarded(controller.stretch_over))
 
@@ -51,3 +55,4 @@ class ExtentSection(Container):  # type: ignore[type-arg]
         for control, value in ((self.scope, session.scope), (self.stretch, session.normalisation)):
             with control.changed.blocked():
                 control.value = value
+        self.setText(f"Stacks and large images: {self.scope.current_choice}")

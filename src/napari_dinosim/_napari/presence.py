@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent, QObject
 
+from napari_dinosim._napari import registry
 from napari_dinosim._napari.guard import guarded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from qtpy.QtWidgets import QWidget
+
+    from napari_dinosim._napari.controller import Controller
 
 
 class Presence(QObject):
@@ -40,3 +43,25 @@ class Presence(QObject):
         left, self._left = self._left, None
         if left is not None:
             left()
+
+
+def leave(
+    controller: Controller, links: Iterable[tuple[Any, Any]], ends: Iterable[Callable[[], object]], user: int
+) -> None:
+    """Let go of everything that a widget holds, when it is closed or destroyed.
+
+    Parameters
+    ----------
+    controller : Controller
+    links : iterable of (signal, slot)
+        Are disconnected.
+    ends : iterable of callable
+        Are called first.
+    user : int
+        The widget's name in the registry.
+    """
+    for end in ends:
+        end()
+    for signal, slot in links:
+        signal.disconnect(slot, missing_ok=True)
+    registry.release(controller, user)

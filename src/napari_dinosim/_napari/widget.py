@@ -16,12 +16,14 @@ from napari_dinosim._napari.channels_button import ChannelsButton
 from napari_dinosim._napari.device_box import DeviceBox
 from napari_dinosim._napari.encoder_box import EncoderBox
 from napari_dinosim._napari.encoder_choices import FROM_FILE
+from napari_dinosim._napari.export_button import ExportButton
+from napari_dinosim._napari.extent_section import ExtentSection
 from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.image_list import ImageList
 from napari_dinosim._napari.intensity_box import IntensityBox
 from napari_dinosim._napari.message_label import MessageLabel
 from napari_dinosim._napari.preferences import with_live
-from napari_dinosim._napari.presence import Presence
+from napari_dinosim._napari.presence import Presence, leave
 from napari_dinosim._napari.sentences import FIRST
 from napari_dinosim._napari.warm_up import describe_auto
 from napari_dinosim._napari.weights_panel import WeightsPanel
@@ -30,7 +32,6 @@ from napari_dinosim.encoders.catalogue import BUILTIN_NAME
 if TYPE_CHECKING:
     import napari
 
-    from napari_dinosim._napari.controller import Controller
     from napari_dinosim.states import Overall
 
 STEPS = 1000
@@ -73,6 +74,7 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
         )
         self.start = PushButton(text="Start", tooltip=START)
         self.cancel = PushButton(text="Cancel", tooltip="Stop embedding; what is ready stays (Alt+C).", enabled=False)
+        self.export = ExportButton(self.controller)
         self.progress = ProgressBar(value=0, max=STEPS, visible=False)
         self.message = MessageLabel(FIRST)
         choices = Container(widgets=[self.device, self.combine], labels=True)
@@ -81,10 +83,11 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
         buttons = Container(widgets=[self.start, self.cancel], layout="horizontal", labels=False)
         choices.margins = buttons.margins = (0, 0, 0, 0)
         rows = [title, self.encoder, choices, self.debias, self.weights, buttons, self.progress, self.patches]
-        super().__init__(widgets=[*rows, self.message], labels=False)
+        super().__init__(widgets=[*rows, self.export, self.message], labels=False)
         self.images = ImageList()
         self.channels = ChannelsButton(self.controller, self.images)
         self.intensity = IntensityBox(self.controller, self.images)
+        self.extent = ExtentSection(self.controller)
         self._arrange()
         self._connect()
         self._show_rows()
@@ -94,7 +97,8 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
         layout = self.native.layout()
         layout.insertWidget(0, self.images)
         layout.insertWidget(1, self.channels)
-        layout.insertWidget(layout.indexOf(self.debias.native) + 1, self.intensity)
+        for section in (self.extent, self.intensity):
+            layout.insertWidget(layout.indexOf(self.debias.native) + 1, section)
         layout.addStretch(1)
         for box in (self.encoder, self.device, self.combine):
             box.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
@@ -120,6 +124,7 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
             (controller.progress_changed, self._show_progress),
             (controller.choices_changed, self._show_choices),
             (controller.choices_changed, self.intensity.show_choice),
+            (controller.choices_changed, self.extent.show_choices),
             (controller.told, self.message.tell),
         ]
         for signal, slot in links:
@@ -130,12 +135,9 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
         self.weights.file.changed.connect(guarded(lambda _clicked: self._take(FROM_FILE)))
         self.weights.here.connect(controller.session.prepare)
         self._show_choices()
-        ends = (
-            self.weights.shutdown,
-            self.channels.shutdown,
-            describe_auto(controller.engine, self.device.name_auto).cancel,
-        )
-        self._presence = Presence(self.native, partial(_leave, controller, links, ends, id(self)))
+        naming = describe_auto(controller.engine, self.device.name_auto)
+        ends = self.weights.shutdown, self.channels.shutdown, self.export.shutdown, naming.cancel
+        self._presence = Presence(self.native, partial(leave, controller, links, ends, id(self)))
 
     # ---- what the person does ------------------------------------------------------------------------------------
 
@@ -186,12 +188,3 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
 
     def _say_fetched(self, title: str) -> None:
         self.message.tell(f"{title} is here. Press Start.", False)
-
-
-def _leave(controller: Controller, links: list[tuple[Any, Any]], ends: tuple[Any, ...], user: int) -> None:
-    """Let go of everything, when the widget is closed or destroyed."""
-    for end in ends:
-        end()
-    for signal, slot in links:
-        signal.disconnect(slot, missing_ok=True)
-    registry.release(controller, user)

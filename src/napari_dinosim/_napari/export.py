@@ -1,0 +1,185 @@
+"""Writes the map over an image to a file: where it lies, which file, and the work itself, off the GUI thread."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from psygnal import Signal
+
+from napari_dinosim._napari.coordinates import leading_shape, plane_shape, world_matrix
+from napari_dinosim._napari.roles import key_of
+from napari_dinosim.errors import ExportError
+from napari_dinosim.export import TIFF_ENDINGS, ZARR_ENDING, export_map
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from napari.layers import Image, Layer
+
+    from napari_dinosim.engine import Engine, Job, Progress
+    from napari_dinosim.errors import DinosimError
+    from napari_dinosim.session import SimilaritySession
+
+FORMATS = {
+    "OME-TIFF (*.ome.tif)": (".ome.tif", "0.5"),
+    "OME-Zarr 0.5 (*.ome.zarr)": (".ome.zarr", "0.5"),
+    "OME-Zarr 0.4, for older programs (*.ome.zarr)": (".ome.zarr", "0.4"),
+}
+"""What the file dialog offers: the ending of the file, and the version of OME-Zarr."""
+
+LABELS = {"t": "t", "time": "t", "c": "c", "channel": "c", "z": "z"}
+"""Axis labels that say which of OME's axes is meant."""
+
+NOT_KEPT = " Its rotation, shear and flips are not: these formats have no place for them."
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an image lies, as far as a file can tell.
+
+    Parameters
+    ----------
+    axes : str
+        A letter per axis.
+    pixel_size, origin : tuple of float
+        Per axis, in its unit.
+    unit : tuple of str
+        Per axis.
+    straight : bool
+        Whether this is all: no rotation, shear or flip.
+    """
+
+    axes: str
+    pixel_size: tuple[float, ...]
+    origin: tuple[float, ...]
+    unit: tuple[str, ...]
+    straight: bool
+
+
+def place_of(image: Image) -> Place:
+    """Say where an image lies, in its own units."""
+    matrix = world_matrix(image, None)
+    linear, origin = matrix[:-1, :-1], matrix[:-1, -1]
+    size = np.linalg.norm(linear, axis=0)
+    straight = bool(np.allclose(linear, np.diag(size), atol=1e-9 * size.max()))
+    start = origin if straight else np.zeros_like(origin)
+    units = tuple(str(unit) for unit in image.units)
+    return Place(_letters(image), tuple(size.tolist()), tuple(start.tolist()), units, straight)
+
+
+def _letters(image: Image) -> str:
+    """Letters of the axes: by their labels, then by their units, then z before t before c, in the order t, c, z."""
+    count = len(leading_shape(image))
+    known: list[str | None] = []
+    for label, unit in zip(image.axis_labels[:count], image.units[:count], strict=True):
+        letter = LABELS.get(label.lower()) or ("t" if unit.is_compatible_with("second") else None)
+        known.append(None if letter in known else letter)
+    free = [letter for letter in "ztc" if letter not in known][: known.count(None)]
+    others = iter(sorted(free, key="tcz".index))
+    return "".join(letter or next(others, "?") for letter in known) + "yx"
+
+
+def suggested(image: Image) -> str:
+    """Path that the file dialog begins with: beside the image's own file, where it has one."""
+    source = image.source.path
+    folder = Path(source).parent if source and Path(source).parent.is_dir() else Path.home()
+    return str(folder / (re.sub(r"[^\w.-]+", "_", image.name).strip("._") or "image")) + "-similarity.ome.tif"
+
+
+def target_of(path: str, chosen: str, layers: Iterable[Layer]) -> Path:
+    """Complete a path from the file dialog.
+
+    Parameters
+    ----------
+    path : str
+        As the dialog gave it; the ending may be missing.
+    chosen : str
+        One of :data:`FORMATS`.
+    layers : iterable of Layer
+        Whose files are not to be replaced.
+
+    Raises
+    ------
+    ExportError
+        If a layer was opened from that file, or if the dialog has not asked whether to replace it.
+    """
+    target = Path(path)
+    if target.suffix.lower() not in (*TIFF_ENDINGS, ZARR_ENDING):
+        target = target.with_name(target.name + FORMATS[chosen][0])
+        if target.exists():
+            raise ExportError(f"{target.name!r} is there already. Choose it in the dialog to replace it.")
+    for layer in layers:
+        if layer.source.path and Path(layer.source.path).resolve() == target.resolve():
+            raise ExportError(f"{target.name!r} is the file of the layer {layer.name!r}. Choose another name.")
+    return target
+
+
+class MapExport:
+    """Writes one map at a time, in a worker of the engine.
+
+    Parameters
+    ----------
+    engine : Engine
+    session : SimilaritySession
+    """
+
+    progressed = Signal(object)
+    """How much is written, from 0 to 1; None when nothing is."""
+    told = Signal(str, bool)
+    """Something to show the person, and whether it is an error."""
+
+    def __init__(self, engine: Engine, session: SimilaritySession) -> None:
+        self._engine, self._session = engine, session
+        self._job: Job[Path] | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether a map is being written."""
+        return self._job is not None
+
+    def start(self, image: Image, target: Path, version: str = "0.5") -> None:
+        """Write the map over an image as it is now; what happens in the viewer meanwhile does not change it."""
+        maps, place, name = self._session.frozen_maps(key_of(image)), place_of(image), image.name
+        shape = leading_shape(image) + plane_shape(image)
+
+        def work(job: Job[Path]) -> Path:
+            return export_map(
+                target,
+                maps,
+                shape=shape,
+                axes=place.axes,
+                pixel_size=place.pixel_size,
+                unit=place.unit,
+                origin=place.origin,
+                name=f"similarity · {name}",
+                version=version,
+                on_progress=job.advance,
+                cancelled=lambda: job.cancelled,
+            )
+
+        def progress(progress: Progress) -> None:
+            self.progressed.emit(progress.fraction)
+
+        def done(path: Path) -> None:
+            self._end(f"The map over {name} is in {path}." + ("" if place.straight else NOT_KEPT))
+
+        self._job = self._engine.submit(work, on_done=done, on_error=self._failed, on_progress=progress, lane="export")
+        self.progressed.emit(0.0)
+
+    def cancel(self) -> None:
+        """Stop writing; nothing of the file is kept."""
+        if self._job is not None:
+            self._job.cancel()
+            self._end("Cancelled: no map was written.")
+
+    def _failed(self, error: DinosimError) -> None:
+        self._end(str(error), True)
+
+    def _end(self, sentence: str, is_error: bool = False) -> None:
+        self._job = None
+        self.progressed.emit(None)
+        self.told.emit(sentence, is_error)
