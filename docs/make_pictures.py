@@ -18,7 +18,8 @@ from PIL import Image
 from qtpy.QtCore import QPoint, QRect, Qt
 from qtpy.QtGui import QImage
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QPushButton
+from skimage.color import rgb2hed
 
 from napari_dinosim.demo import CLICK, draw_pair
 
@@ -65,8 +66,12 @@ class Desk:
 
     def press(self, button: Any) -> None:
         """Press a button of the widget."""
-        QTest.mouseClick(button.native, Qt.MouseButton.LeftButton)
-        spin(0.2)
+        self.press_button(button.native)
+
+    def press_button(self, button: QPushButton) -> None:
+        """Press a button of Qt's."""
+        QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+        spin(0.4)
 
     def tick(self, box: Any) -> None:
         """Tick a box of the widget, at its left end, where the box is."""
@@ -162,6 +167,24 @@ def stack() -> None:
         at.photograph("stack")
 
 
+def channels() -> None:
+    """Click in two stains that are composed into one image, with the section for intensities open."""
+    with desk("tissue") as at:
+        stains = rgb2hed(at.viewer.layers["immunohistochemistry"].data)
+        at.viewer.layers.clear()
+        for name, index, colormap in (("hematoxylin", 0, "bop blue"), ("DAB", 2, "bop orange")):
+            stain = (stains[..., index] * 20_000).clip(0, 65535).astype(np.uint16)
+            limits = tuple(np.percentile(stain, (2, 99.8)))
+            at.viewer.add_image(stain, name=name, colormap=colormap, blending="additive", contrast_limits=limits)
+        at.viewer.reset_view()
+        at.press_button(at.widget.channels)
+        at.press_button(at.widget.intensity.toggleButton())
+        at.start()
+        at.click(at.viewer.layers["hematoxylin"], (300, 170))
+        at.viewer.layers[-2].opacity = 0.5  # the map
+        at.photograph("channels")
+
+
 def weights() -> None:
     """Show the widget where the chosen encoder's weights are not on the computer."""
     with desk("tissue", encoder="") as at:
@@ -180,7 +203,7 @@ def demo() -> None:
     print(path.relative_to(PICTURES.parent), f"{path.stat().st_size / 1000:.0f} kB")
 
 
-ALL = {made.__name__: made for made in (window, several, patches, stack, weights, demo)}
+ALL = {made.__name__: made for made in (window, several, patches, stack, channels, weights, demo)}
 
 
 def main() -> None:

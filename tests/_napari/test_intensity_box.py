@@ -94,7 +94,7 @@ def test_the_selected_images_have_their_own(desk):
     assert box.subject.text() == "Of 2 images:"
     images.clearSelection()
     assert (box.subject.text(), box.mode.currentText()) == ("Of all images:", "percentiles")
-    assert box.text() == "Intensity: percentiles"
+    assert box.text() == "▾ Intensity: percentiles"
     keys = {layer.name: str(layer.unique_id) for layer in found.viewer.layers}
     intensities = found.controller.offering.intensities
     assert [intensities.of(keys[name]).mode for name in "abc"] == [Mode.PERCENTILES, Mode.PERCENTILES, Mode.FULL]
@@ -112,7 +112,7 @@ def test_two_widgets_of_one_viewer_stay_in_step(desk):
     choose(box, "fixed")
     write(box.low, "7")
     other = second.intensity
-    assert (other.mode.currentText(), other.low.text(), other.text()) == ("fixed", "7", "Intensity: fixed")
+    assert (other.mode.currentText(), other.low.text(), other.text()) == ("fixed", "7", "▸ Intensity: fixed")
     other.shared.click()
     assert box.shared.isChecked()
     second.native.deleteLater()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from qtpy.QtGui import QIcon
 from qtpy.QtWidgets import QCheckBox, QComboBox, QGridLayout, QLabel, QLineEdit, QSizePolicy, QWidget
 from superqt import QCollapsible, QElidingLabel
 
@@ -37,9 +38,10 @@ class IntensityBox(QCollapsible):  # type: ignore[misc]
     """
 
     def __init__(self, controller: Controller, images: ImageList) -> None:
-        super().__init__("Intensity", expandedIcon="▾", collapsedIcon="▸")
+        super().__init__(expandedIcon=QIcon(), collapsedIcon=QIcon())  # drawn in black: napari's themes are dark too
         self._controller, self._images = controller, images
         self.setDuration(ANIMATION_MS)
+        self._title = ""
         self.subject = QElidingLabel()
         self.mode = QComboBox()
         for mode in Mode:
@@ -47,6 +49,7 @@ class IntensityBox(QCollapsible):  # type: ignore[misc]
         self.caption, self.low, self.high = QLabel(), QLineEdit(), QLineEdit()
         self.shared = QCheckBox("Same for all images")
         self._arrange()
+        self.toggled.connect(guarded(self._show_title))
         self.mode.activated.connect(guarded(self._choose_mode))
         for number in (self.low, self.high):
             number.editingFinished.connect(guarded(self._choose_numbers))
@@ -55,7 +58,11 @@ class IntensityBox(QCollapsible):  # type: ignore[misc]
         self.show_choice()
 
     def _arrange(self) -> None:
-        self.toggleButton().setToolTip("Which intensities the encoder sees as black and white.")
+        self.layout().setContentsMargins(0, 0, 0, 0)
+        self.content().layout().setContentsMargins(0, 0, 0, 0)
+        button = self.toggleButton()
+        button.setStyleSheet(button.styleSheet() + "background: transparent; padding: 4px;")
+        button.setToolTip("Which intensities the encoder sees as black and white.")
         self.shared.setToolTip(
             "One range of intensities for all ticked images, so that a query means the same in each: from the lowest "
             "to the highest that any of them would have by itself."
@@ -97,7 +104,8 @@ class IntensityBox(QCollapsible):  # type: ignore[misc]
         tip = "Channels that are composed are read as they are on screen." if as_on_screen else TIPS[chosen.mode]
         self.mode.setToolTip(tip)
         self.shared.setChecked(shared)
-        self.setText(f"Intensity: {'as on screen' if as_on_screen else chosen.mode}")
+        self._title = f"Intensity: {'as on screen' if as_on_screen else chosen.mode}"
+        self._show_title()
         caption, unit = NUMBERS.get(chosen.mode, ("", ""))
         pair = self._numbers(chosen)
         self.caption.setText(caption)
@@ -110,6 +118,9 @@ class IntensityBox(QCollapsible):  # type: ignore[misc]
             shown.setVisible(bool(caption))
         if self.isExpanded():
             self.expand(animate=False)  # to its new height
+
+    def _show_title(self, _open: bool = False) -> None:
+        self.setText(f"{'▾' if self.isExpanded() else '▸'} {self._title}")
 
     @staticmethod
     def _numbers(chosen: Intensity) -> Limits:
