@@ -178,7 +178,7 @@ def test_limits_that_napari_sets_anew_at_every_plane_are_not_the_persons(grey):
     layer._auto_contrast_source = "slice"
     grey.start()
     layer.contrast_limits = (0, 500)
-    assert grey.states() == {"a": "ready"}
+    assert grey.states()["a"].startswith("ready")
 
 
 def test_very_large_planes_are_not_read_whole_to_find_out_who_set_the_limits(monkeypatch):
@@ -198,7 +198,7 @@ def test_limits_the_wrong_way_round_are_told_in_the_row(grey):
     assert "contrast limits: found (900, 200), expected two finite" in grey.session.state(key_of(a)).reason
     a.contrast_limits = (200, 900)
     grey.start()
-    assert grey.states() == {"a": "ready"}
+    assert grey.states()["a"].startswith("ready")
 
 
 def test_choices_are_values():
