@@ -181,7 +181,7 @@ places = st.fixed_dictionaries(
 )
 def test_the_patch_under_the_click_is_the_queried_one(shape, dtype, place, patch, data):
     plane, y, x = (data.draw(st.integers(0, n - 1)) for n in shape)
-    within = data.draw(st.tuples(st.floats(-0.45, 0.45), st.floats(-0.45, 0.45)))
+    within = data.draw(st.tuples(*[st.floats(-0.45, 0.45)] * 3))
     if patch == 1:
         shape, y, x = (shape[0], min(shape[1], 20), min(shape[2], 20)), y % 20 % shape[1], x % 20 % shape[2]
     stack = (np.stack([greys(*shape[1:], seed) for seed in range(shape[0])]) * TOPS[dtype]).astype(dtype)
@@ -189,7 +189,7 @@ def test_the_patch_under_the_click_is_the_queried_one(shape, dtype, place, patch
     encoder = MeanColourEncoder(planted_spec(patch, dimension=6), complement=True)
     planes = [dinosim.embed(one, encoder, None if dtype in ("bool", "uint8") else (0, TOPS[dtype])) for one in stack]
 
-    clicked = to_world(layer, (plane, y + within[0], x + within[1]), layer.units)
+    clicked = to_world(layer, np.add((plane, y, x), within), layer.units)
     place_in_data = to_data(layer, clicked, layer.units, (0, 0, 0))
     assert contains(layer, place_in_data)
     assert plane_of(layer, place_in_data) == (plane,)
