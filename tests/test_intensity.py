@@ -281,3 +281,29 @@ def test_no_such_mode():
 def test_what_holds_no_intensities(data, message):
     with pytest.raises(ImageError, match=message):
         Intensity().limits(data)
+
+
+class BrokenPlane:
+    """A lazy stack of which some planes cannot be read."""
+
+    dtype, ndim = np.dtype(np.float32), 3
+
+    def __init__(self, planes: int, side: int, broken: set[int]) -> None:
+        self.shape, self._broken = (planes, side, side), broken
+
+    def __getitem__(self, place):
+        index = place if isinstance(place, tuple) else (place,)
+        if index[0] in self._broken:
+            raise OSError(f"plane {index[0]} is gone")
+        return np.full(self.shape[1:], index[0], np.float32)[index[1:]]
+
+
+@pytest.mark.parametrize("side", [20, 3000])
+def test_a_plane_that_cannot_be_read_is_left_out_of_the_sample(side):
+    assert set(np.unique(sample(BrokenPlane(3, side, {1})))) == {0, 2}
+
+
+@pytest.mark.parametrize("side", [20, 3000])
+def test_a_sample_of_nothing_that_can_be_read_is_refused(side):
+    with pytest.raises(OSError, match="is gone"):
+        sample(BrokenPlane(3, side, {0, 1, 2}))

@@ -185,15 +185,37 @@ def sample(data: Any, *, rgb: bool = False) -> NDArray[Any]:
     Returns
     -------
     ndarray of shape (n,)
-        At most :data:`SAMPLE` finite values; none where nothing is finite.
+        At most :data:`SAMPLE` finite values; none where nothing is finite. Blocks that cannot be read are left out,
+        unless none can be.
     """
     whole = int(np.prod(data.shape, dtype=np.int64)) <= SAMPLE
-    parts = [np.asarray(data)] if whole else [np.asarray(data[block]) for block in _blocks(data, rgb)]
+    parts = _read(data, _planes(data, rgb) if whole else _blocks(data, rgb))
     flat: NDArray[Any] = np.concatenate([(part[..., :3] if rgb else part).reshape(-1) for part in parts])
     if flat.dtype.kind != "f":
         return flat
     finite: NDArray[Any] = flat[np.isfinite(flat)]
     return finite.astype(np.result_type(finite.dtype.newbyteorder("="), np.float32), copy=False)
+
+
+def _read(data: Any, places: Iterable[tuple[int | slice, ...]]) -> list[NDArray[Any]]:
+    """Read what can be read: one broken plane of a lazy stack must not take the others with it."""
+    parts: list[NDArray[Any]] = []
+    failed: Exception | None = None
+    for place in places:
+        try:
+            parts.append(np.asarray(data[place]))
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a file, a graph or a network throws; embedding tells it
+            failed = error
+    if not parts and failed is not None:
+        raise failed
+    return parts
+
+
+def _planes(data: Any, rgb: bool) -> Iterator[tuple[int | slice, ...]]:
+    """Places of the planes of a lazy stack; an array in memory is one."""
+    yield from np.ndindex(() if isinstance(data, np.ndarray) else data.shape[: -3 if rgb else -2])
 
 
 def _blocks(data: Any, rgb: bool) -> Iterator[tuple[int | slice, ...]]:

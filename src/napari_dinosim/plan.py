@@ -72,7 +72,10 @@ class Plan:
             return
         for source, image in self.inputs.items():
             shown = self.shown[source]
-            planes = np.array(list(np.ndindex(image.like(shown)[0])), dtype=int)
+            counts = image.like(shown)[0]
+            if 0 in counts:
+                continue
+            planes = np.array(list(np.ndindex(counts)), dtype=int)
             far = np.abs(planes - np.array(index_of(shown), dtype=int)).sum(axis=1)
             for plane in planes[far.argsort(kind="stable")]:
                 yield self.key(source, plane_index([int(i) for i in plane], axes_of(shown))), image

@@ -128,7 +128,7 @@ def shown_plane(
     point = to_data(layer, shown, world_units, shown)
     nearest = np.floor(np.nan_to_num(point[others(layer.ndim, axes)]) + 0.5).astype(int)
     sizes = split_shape(spatial_shape(layer), axes)[0]
-    return plane_index([int(np.clip(i, 0, n - 1)) for i, n in zip(nearest, sizes, strict=True)], axes)
+    return plane_index([int(np.clip(i, 0, max(n - 1, 0))) for i, n in zip(nearest, sizes, strict=True)], axes)
 
 
 def full_resolution(layer: Image) -> object:

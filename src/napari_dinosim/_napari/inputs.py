@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import zlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_dinosim._napari.coordinates import full_resolution, leading_shape, plane_shape
 from napari_dinosim._napari.roles import key_of
+from napari_dinosim.errors import ImageError
 from napari_dinosim.image import ImagePlane, image_plane
 from napari_dinosim.planes import PlaneView
 from napari_dinosim.states import ImageInput
@@ -69,10 +70,14 @@ def image_input(layer: Image, revision: int, limits: tuple[Hashable, Finder]) ->
     limits : (hashable, callable() -> (low, high) or None)
         Version and finder of the intensities that become 0 and 1; called in the worker.
     """
-    data, rgb = full_resolution(layer), bool(layer.rgb)
+    data: Any = full_resolution(layer)
+    rgb = bool(layer.rgb)
     version, find = limits
 
     def read(plane: PlaneIndex) -> ImagePlane:
+        if 0 in data.shape:  # the plane that is asked for may have pixels: there is none
+            shape = tuple(data.shape)
+            raise ImageError(f"empty image: found shape {shape}, expected at least one pixel. Choose another image.")
         return image_plane(PlaneView(data, plane, rgb), rgb=rgb, contrast_limits=find())
 
     return ImageInput(layer.name, plane_shape(layer), read, (revision, version), leading_shape(layer))

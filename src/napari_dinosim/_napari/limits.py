@@ -83,11 +83,11 @@ class LimitFinders:
         Returns
         -------
         version : hashable
-            Equal versions have equal limits; None for a layer that is read the same whatever is chosen.
+            Equal versions have equal limits; None for a layer that is read the same whatever is chosen, or is empty.
         find : callable() -> (low, high) or None
             Reads a sample of the layer at its first call.
         """
-        if np.dtype(layer.dtype) == bool or (layer.rgb and np.dtype(layer.dtype) == np.uint8):
+        if np.dtype(layer.dtype) == bool or (layer.rgb and np.dtype(layer.dtype) == np.uint8) or 0 in layer.data.shape:
             return None, _unchanged
         chosen = _seen(layer, intensity)
         version = (revision, *chosen)
@@ -144,7 +144,13 @@ def _set_by_napari(data: Any, contrast_limits: Limits) -> bool:
         values = sample(data)
         within = bool(values.size) and low <= values.min() and values.max() <= high
         return within and contrast_limits != Intensity(Mode.FULL).limits(data)
-    return bool(np.allclose(contrast_limits, calc_data_range(data), rtol=1e-6, atol=0))
+    try:
+        found = calc_data_range(data)
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001 - a part cannot be read, which embedding tells; napari could not find them either
+        return False
+    return bool(np.allclose(contrast_limits, found, rtol=1e-6, atol=0))
 
 
 def _unchanged() -> None:
