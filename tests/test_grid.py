@@ -221,8 +221,8 @@ def cell_under(grid: PatchGrid, axis: int, pixel: int) -> int:
     """The cell that holds a pixel's centre, by going through the cells one by one."""
     resized = (pixel + Fraction(1, 2)) * grid.sampled_shape[axis] / grid.image_shape[axis]
     cell = 0
-    while not cell * Fraction(grid.patch_size, grid.finer) <= resized < (cell + 1) * Fraction(
-        grid.patch_size, grid.finer
+    while (
+        not cell * Fraction(grid.patch_size, grid.finer) <= resized < (cell + 1) * Fraction(grid.patch_size, grid.finer)
     ):
         cell += 1
     return cell

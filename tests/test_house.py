@@ -18,13 +18,13 @@ PACKAGE = ROOT / "src" / "napari_dinosim"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 FLOORS = (
-    ("errors", "grid", "planes", "prompts"),
-    ("image", "similarity"),
+    ("errors", "grid", "planes", "prompts", "resampling"),
+    ("image", "sampling", "similarity"),
     ("mosaic",),
     ("embeddings", "states"),
     ("encoders", "positional", "samples", "figure"),
     ("partial", "tiling", "analysis"),
-    ("engine", "store", "loading", "cache"),
+    ("engine", "store", "loading", "cache", "scripting"),
     ("plan", "underway", "scoring"),
     ("schedule",),
     ("session",),

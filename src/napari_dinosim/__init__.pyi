@@ -5,11 +5,12 @@ from .encoders.hub import accept_licence as accept_licence
 from .encoders.hub import cached_weights as cached_weights
 from .encoders.hub import download_weights as download_weights
 from .engine import Engine as Engine
-from .engine import embed as embed
 from .grid import PatchGrid as PatchGrid
 from .loading import EncoderChoice as EncoderChoice
 from .prompts import Prompt as Prompt
 from .prompts import PromptSet as PromptSet
+from .sampling import Sampling as Sampling
+from .scripting import embed as embed
 from .session import SimilaritySession as SimilaritySession
 from .similarity import Query as Query
 from .states import ImageInput as ImageInput

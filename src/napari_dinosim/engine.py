@@ -18,15 +18,9 @@ import warnings
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from napari_dinosim.errors import Cancelled, DinosimError, EncodingError
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
-    from napari_dinosim.embeddings import PatchEmbeddings
-    from napari_dinosim.encoders.base import Encoder
 
 Result = TypeVar("Result")
 Deliver = Callable[[Callable[[], None]], None]
@@ -36,65 +30,6 @@ Lane = Literal["embedding", "scoring"]
 """Kinds of work that do not wait for each other."""
 
 LANES: tuple[Lane, ...] = ("embedding", "scoring")
-
-
-def embed(
-    image: ArrayLike,
-    encoder: Encoder,
-    contrast_limits: tuple[float, float] | None = None,
-    *,
-    rgb: bool | None = None,
-    on_progress: Callable[[int, int], None] | None = None,
-    cancelled: Callable[[], bool] | None = None,
-) -> PatchEmbeddings:
-    """Compute the patch embeddings of one image, here and now.
-
-    Parameters
-    ----------
-    image : array_like of shape (H, W) or (H, W, C)
-        See :func:`napari_dinosim.image.image_plane` for how intensities are read.
-    encoder : Encoder
-        From :func:`napari_dinosim.load_encoder`.
-    contrast_limits : (low, high), optional
-        Intensities that become 0 and 1; by default the finite minimum and maximum, except for ``uint8``,
-        ``bool`` and RGB, whose full range is used.
-    rgb : bool, optional
-        Whether the last axis is RGB(A); by default it is where it has 3 or 4 entries.
-    on_progress : callable(done, total), optional
-        Called after each batch of windows.
-    cancelled : callable() -> bool, optional
-        Asked before each batch of windows.
-
-    Returns
-    -------
-    PatchEmbeddings
-
-    Raises
-    ------
-    ImageError
-        If the array cannot be read as an image.
-    EncodingError
-        If the encoder failed.
-    Cancelled
-        If ``cancelled()`` became true.
-
-    Warns
-    -----
-    UserWarning
-        If the image holds NaN or ±inf, which are treated as black; if less had to be asked of the device because it
-        has too little memory.
-    """
-    from napari_dinosim.image import image_plane
-    from napari_dinosim.tiling import encode_plane
-
-    plane = image_plane(image, rgb=rgb, contrast_limits=contrast_limits)
-    steps: list[str] = []
-    embeddings = encode_plane(plane, encoder, on_progress=on_progress, cancelled=cancelled, told=steps.append)
-    for step in steps:
-        warnings.warn(step, UserWarning, stacklevel=2)
-    if embeddings.nonfinite:
-        warnings.warn("The image holds NaN or ±inf; they are treated as black.", UserWarning, stacklevel=2)
-    return embeddings
 
 
 @dataclass(frozen=True, slots=True)

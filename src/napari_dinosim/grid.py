@@ -82,6 +82,12 @@ class PatchGrid:
         return self.rows, self.cols
 
     @property
+    def patches(self) -> tuple[int, int]:
+        """(rows, cols) of whole patches, which may have several cells each."""
+        height, width = self.sampled_shape
+        return _ceil(height, self.patch_size), _ceil(width, self.patch_size)
+
+    @property
     def image_shape(self) -> tuple[int, int]:
         """(height, width) of the image, in pixels."""
         return self.height, self.width
@@ -94,11 +100,8 @@ class PatchGrid:
     @property
     def padded_shape(self) -> tuple[int, int]:
         """(height, width) of the resized image after padding to whole patches, in its pixels."""
-        height, width = self.sampled_shape
-        return (
-            _ceil(height, self.patch_size) * self.patch_size,
-            _ceil(width, self.patch_size) * self.patch_size,
-        )
+        rows, cols = self.patches
+        return rows * self.patch_size, cols * self.patch_size
 
     @property
     def footprint(self) -> tuple[float, float]:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import colorsys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from napari_dinosim.errors import ImageError
+from napari_dinosim.grid import PatchGrid
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -23,6 +24,20 @@ FLOAT32_HALF = float(np.finfo(np.float32).max) / 2
 """Numbers below this can be subtracted from each other in float32."""
 
 GREY, RGB, CHANNELS = "grey", "rgb", "channels"
+
+
+class Plane(Protocol):
+    """One plane of an image that can be cut into patches: as it is, or resized while it is read."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(height, width) of the image, in pixels."""
+
+    def grid(self, patch_size: int) -> PatchGrid:
+        """Where the patches lie."""
+
+    def window(self, top: int, left: int, height: int, width: int) -> tuple[NDArray[np.float32], bool]:
+        """RGB in [0, 1] of a part of what is cut into patches, and whether NaN or ±inf were found."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,6 +65,10 @@ class ImagePlane:
     def shape(self) -> tuple[int, int]:
         """(height, width) in pixels."""
         return int(self.data.shape[0]), int(self.data.shape[1])
+
+    def grid(self, patch_size: int) -> PatchGrid:
+        """Where the patches lie that the plane is cut into."""
+        return PatchGrid(*self.shape, patch_size)
 
     def window(self, top: int, left: int, height: int, width: int) -> tuple[NDArray[np.float32], bool]:
         """RGB of a part of the plane, black beyond its bottom and right edge.

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from napari_dinosim import embed
 from napari_dinosim.encoders import _texture, available_encoders, builtin, encoder_spec
 from napari_dinosim.encoders._constants import FILE, WEIGHTS, blocks
 from napari_dinosim.encoders.builtin import BuiltinEncoder
-from napari_dinosim.engine import embed
 from napari_dinosim.errors import EncodingError
 from napari_dinosim.similarity import unit_vectors
 
