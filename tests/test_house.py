@@ -23,7 +23,7 @@ FLOORS = (
     ("mosaic",),
     ("embeddings", "states"),
     ("encoders", "positional", "samples", "figure"),
-    ("partial", "tiling", "analysis"),
+    ("partial", "tiling", "cost", "analysis"),
     ("engine", "store", "loading", "cache", "scripting"),
     ("plan", "underway", "scoring"),
     ("schedule",),

@@ -8,9 +8,21 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from skimage.transform import resize_local_mean
 
-from napari_dinosim import PatchGrid, Sampling, embed, sampling
+from napari_dinosim import (
+    EncoderChoice,
+    Engine,
+    ImageInput,
+    PatchGrid,
+    Prompt,
+    PromptSet,
+    Sampling,
+    SimilaritySession,
+    embed,
+    sampling,
+)
 from napari_dinosim.errors import ImageError, ResolutionError
 from napari_dinosim.image import ImagePlane, image_plane
+from napari_dinosim.loading import EncoderSlot
 from napari_dinosim.sampling import SampledPlane, sampled_plane
 from napari_dinosim.similarity import min_max
 from pictures import colours
@@ -349,6 +361,26 @@ def test_large_resized_images_are_cut_where_the_resized_one_is_large():
     embed(np.kron(image, np.ones((2, 2, 1), dtype=np.uint8)), one_pass, sampling=Sampling.zoomed(0.5))
     assert one_pass.calls == 1
     assert enlarged.grid.shape == (88, 67)
+
+
+def test_a_session_maps_a_resized_image_at_its_own_size():
+    """A prompt in an image read at half its resolution is put to one that is read as it is."""
+    image = scene(200, 280)
+    half = image.reshape(100, 2, 140, 2, 3).mean(axis=(1, 3)).astype(np.float32) / 255
+    engine = Engine()
+    session = SimilaritySession(engine, EncoderChoice("projection"), EncoderSlot(lambda _choice: ProjectionEncoder()))
+    shrunk = lambda _plane: sampled_plane(image_plane(image), Sampling.zoomed(0.5), 16)  # noqa: E731
+    session.set_input("fine", ImageInput("fine", (200, 280), shrunk))
+    session.set_input("coarse", ImageInput("coarse", (100, 140), lambda _plane: image_plane(half)))
+    session.set_prompts(PromptSet((Prompt("fine", 130, 210),)))
+    session.start()
+    assert engine.wait(60)
+    fine, coarse = (session.shown_map(key) for key in ("fine", "coarse"))
+    engine.shutdown()
+    assert fine.grid == PatchGrid(200, 280, 16, (100, 140))
+    assert fine.grid.upsample(fine.values).shape == (200, 280)
+    assert fine.values[130 // 32, 210 // 32] == fine.values.max()
+    np.testing.assert_allclose(fine.values, coarse.values, atol=1e-4)
 
 
 def test_a_pyramid_of_one_level_is_the_image():
