@@ -11,6 +11,9 @@ import torch
 from napari_dinosim import PatchGrid, Sampling, embed, tiling
 from napari_dinosim.encoders.finer import FinerEncoder, finer_encoder, shifts
 from napari_dinosim.errors import EncoderMismatchError, EncodingError, OutOfMemoryError, ResolutionError
+from napari_dinosim.image import image_plane
+from napari_dinosim.partial import Focus, Window
+from napari_dinosim.tiling import encode_plane
 from pictures import colours
 from planted import MeanColourEncoder, planted_spec
 from projected import ProjectionEncoder
@@ -124,6 +127,21 @@ def test_blending_falls_over_eight_patches_whatever_their_cells(finer):
     cells = 2 * tiling.HALO * finer
     assert TURN / cells < np.diff(angles).max() < 1.7 * TURN / cells  # three windows meet in the middle
     assert np.diff(angles).min() > -1e-6
+
+
+def test_the_part_in_view_is_told_in_whole_patches():
+    """Windows are of whole patches: in cells, the view would be taken for another place."""
+    grids, plane = [], image_plane(colours(1500, 90))
+
+    def look(grid: PatchGrid) -> Focus:
+        grids.append(grid)
+        return Focus(Window(*grid.patch_at(1490, 10), 1, 1), only=True)
+
+    found = encode_plane(plane, FinerEncoder(MeanColourEncoder(), 4), focus=look)
+    assert set(grids) == {PatchGrid(1500, 90, 16)}
+    known = ~torch.isnan(found.cosine(found.query([(1490, 10)]))[:, 0]).numpy()
+    first = tiling.plan_windows(grids[0])[-1].row
+    np.testing.assert_array_equal(known, np.arange(375) >= 4 * first)
 
 
 def test_a_resized_image_is_made_finer_too():
