@@ -45,6 +45,9 @@ def test_scripting_runs(make_napari_viewer, capsys):
     viewer = make_napari_viewer()
     names = run("docs/scripting.md", viewer=viewer)
     assert names["best"] > 0.9
+    assert names["same"] > 0.99
+    assert names["cells"].grid.shape == (63, 93)
+    assert names["heat"].shape == (500, 741)
     assert names["map_over_left"] is None
     told = capsys.readouterr().out
     assert "image b ready · best match 0.9" in told

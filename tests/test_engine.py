@@ -9,7 +9,7 @@ import weakref
 import numpy as np
 import pytest
 
-from napari_dinosim.embedding import embed
+from napari_dinosim import embed
 from napari_dinosim.engine import Engine, Job, Note, Progress
 from napari_dinosim.errors import Cancelled, EncodingError, ImageError, OutOfMemoryError
 from planted import MeanColourEncoder

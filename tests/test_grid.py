@@ -14,6 +14,7 @@ from napari_dinosim.grid import PatchGrid
 sides = st.integers(1, 70)
 patch_sizes = st.integers(1, 20)
 grids = st.builds(PatchGrid, sides, sides, patch_sizes)
+resized_grids = st.builds(PatchGrid, sides, sides, patch_sizes, st.tuples(sides, sides), st.sampled_from([1, 2, 4]))
 
 
 def pixel_under(coordinate: float) -> int:
@@ -22,9 +23,9 @@ def pixel_under(coordinate: float) -> int:
 
 
 @st.composite
-def grid_and_place(draw):
+def grid_and_place(draw, kind=grids):
     """A grid and a coordinate in its image: anywhere, or within one rounding of the edge of a pixel."""
-    grid = draw(grids)
+    grid = draw(kind)
 
     def along(length: int) -> float:
         edge = draw(st.integers(0, length)) - 0.5
@@ -211,3 +212,98 @@ def test_upsampling_at_chosen_pixels_is_the_same(grid, data):
 def test_the_upsampled_pixel_shows_the_patch_under_it(case):
     grid, y, x = case
     assert grid.upsample(some_values(grid))[pixel_under(y), pixel_under(x)] == some_values(grid)[grid.patch_at(y, x)]
+
+
+# --- resized images, and cells finer than a patch
+
+
+def cell_under(grid: PatchGrid, axis: int, pixel: int) -> int:
+    """The cell that holds a pixel's centre, by going through the cells one by one."""
+    resized = (pixel + Fraction(1, 2)) * grid.sampled_shape[axis] / grid.image_shape[axis]
+    cell = 0
+    while (
+        not cell * Fraction(grid.patch_size, grid.finer) <= resized < (cell + 1) * Fraction(grid.patch_size, grid.finer)
+    ):
+        cell += 1
+    return cell
+
+
+@pytest.mark.parametrize(
+    ("grid", "shape", "padded", "footprint"),
+    [
+        (PatchGrid(100, 150, 16, (50, 30)), (4, 2), (64, 32), (32, 80)),
+        (PatchGrid(100, 150, 16, (200, 150)), (13, 10), (208, 160), (8, 16)),
+        (PatchGrid(90, 150, 16, (27, 40)), (2, 3), (32, 48), (16 * 90 / 27, 60)),
+        (PatchGrid(100, 150, 16, finer=2), (13, 19), (112, 160), (8, 8)),
+        (PatchGrid(100, 150, 14, finer=4), (29, 43), (112, 154), (3.5, 3.5)),
+        (PatchGrid(100, 150, 16, (50, 75), finer=2), (7, 10), (64, 80), (16, 16)),
+    ],
+)
+def test_shapes_of_resized_images(grid, shape, padded, footprint):
+    assert grid.shape == shape
+    assert grid.padded_shape == padded
+    assert grid.footprint == pytest.approx(footprint, rel=1e-12)
+    assert grid.image_shape == (grid.height, grid.width)
+
+
+def test_resized_to_its_own_size_is_not_resized():
+    assert PatchGrid(100, 150, 16, (100, 150)) == PatchGrid(100, 150, 16)
+    assert PatchGrid(100, 150, 16, (150, 100)) != PatchGrid(100, 150, 16)
+    assert PatchGrid(100, 150, 16).sampled_shape == (100, 150)
+
+
+def test_resized_to_nothing_is_refused():
+    with pytest.raises(ImageError, match="found 0 × 5 pixels, expected at least 1 × 1"):
+        PatchGrid(100, 150, 16, (0, 5))
+
+
+def test_no_cells_are_refused():
+    with pytest.raises(ValueError, match="finer: found 0 cells along a patch, expected a whole number ≥ 1"):
+        PatchGrid(100, 150, 16, finer=0)
+
+
+@given(grid_and_place(resized_grids))
+def test_every_place_lies_in_the_cell_of_its_pixel(case):
+    grid, y, x = case
+    cell = grid.patch_at(y, x)
+    assert cell == (cell_under(grid, 0, pixel_under(y)), cell_under(grid, 1, pixel_under(x)))
+    assert all(at < length for at, length in zip(cell, grid.shape, strict=True))
+
+
+@given(grid_and_place(resized_grids))
+def test_the_centre_of_a_pixel_lies_within_the_bounds_of_its_cell(case):
+    grid, y, x = case
+    top, left, bottom, right = grid.patch_bounds(*grid.patch_at(y, x))
+    tiny = 1e-9  # of the division
+    assert top - tiny <= pixel_under(y) < bottom + tiny
+    assert left - tiny <= pixel_under(x) < right + tiny
+
+
+@given(resized_grids)
+def test_bounds_of_cells_meet_and_end_with_the_image(grid):
+    last = grid.patch_bounds(grid.rows - 1, grid.cols - 1)
+    assert last[2:] == (grid.height - 0.5, grid.width - 0.5)
+    assert grid.patch_bounds(0, 0)[:2] == (-0.5, -0.5)
+    for row, col in zip(range(grid.rows - 1), range(grid.cols - 1), strict=False):
+        top, left, bottom, right = grid.patch_bounds(row, col)
+        assert grid.patch_bounds(row + 1, col + 1)[:2] == (bottom, right)
+        assert (bottom - top, right - left) == pytest.approx(grid.footprint)
+
+
+@given(resized_grids, st.booleans())
+def test_upsampling_shows_the_cell_under_every_pixel(grid, given_out):
+    ys, xs = ([cell_under(grid, axis, pixel) for pixel in range(grid.image_shape[axis])] for axis in (0, 1))
+    out = np.full((grid.height + 3, grid.width + 5), -1, dtype=np.float32)[2:-1, 1:-4] if given_out else None
+    found = grid.upsample(some_values(grid), out)
+    assert out is None or found is out
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, some_values(grid)[ys][:, xs])
+
+
+@given(resized_grids, st.data())
+def test_upsampling_at_chosen_pixels_of_a_resized_image_is_the_same(grid, data):
+    ys, xs = (
+        np.array(data.draw(st.lists(st.integers(0, length - 1), min_size=1, max_size=9))) for length in grid.image_shape
+    )
+    whole = grid.upsample(some_values(grid))
+    np.testing.assert_array_equal(grid.upsample_at(some_values(grid), ys, xs), whole[ys][:, xs])

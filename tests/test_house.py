@@ -18,12 +18,12 @@ PACKAGE = ROOT / "src" / "napari_dinosim"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 FLOORS = (
-    ("errors", "grid", "planes", "prompts"),
-    ("image", "intensity", "composition", "similarity"),
+    ("errors", "grid", "planes", "prompts", "resampling"),
+    ("image", "intensity", "composition", "sampling", "similarity"),
     ("mosaic",),
     ("embeddings", "states"),
     ("encoders", "positional", "samples", "figure", "export", "frozen"),
-    ("partial", "tiling", "analysis"),
+    ("partial", "tiling", "cost", "analysis"),
     ("embedding", "engine", "store", "loading", "cache"),
     ("plan", "underway", "scoring"),
     ("schedule",),

@@ -20,6 +20,7 @@ PROMISED = {
     "Prompt",
     "PromptSet",
     "Query",
+    "Sampling",
     "SimilaritySession",
     "available_encoders",
     "download_weights",

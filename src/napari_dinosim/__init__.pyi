@@ -14,6 +14,7 @@ from .intensity import Intensity as Intensity
 from .loading import EncoderChoice as EncoderChoice
 from .prompts import Prompt as Prompt
 from .prompts import PromptSet as PromptSet
+from .sampling import Sampling as Sampling
 from .session import SimilaritySession as SimilaritySession
 from .similarity import Query as Query
 from .states import ImageInput as ImageInput

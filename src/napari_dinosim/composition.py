@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_dinosim.errors import ImageError
+from napari_dinosim.grid import PatchGrid
 from napari_dinosim.image import image_plane
 from napari_dinosim.intensity import checked
 
@@ -128,6 +129,10 @@ class Composition:
     def shape(self) -> tuple[int, int]:
         """(height, width) in pixels."""
         return self._shown[0][0].shape
+
+    def grid(self, patch_size: int) -> PatchGrid:
+        """Where the patches lie."""
+        return PatchGrid(*self.shape, patch_size)
 
     def window(self, top: int, left: int, height: int, width: int) -> tuple[NDArray[np.float32], bool]:
         """RGB of a part of the plane, black beyond its bottom and right edge.

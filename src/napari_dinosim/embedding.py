@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from napari_dinosim.encoders.base import Encoder
     from napari_dinosim.image import Plane
     from napari_dinosim.intensity import Intensity, Limits
+    from napari_dinosim.sampling import Sampling
 
 
 def embed(
@@ -25,6 +26,8 @@ def embed(
     *,
     rgb: bool | None = None,
     intensity: Intensity | None = None,
+    sampling: Sampling | None = None,
+    finer: int = 1,
     on_progress: Callable[[int, int], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> PatchEmbeddings:
@@ -33,21 +36,21 @@ def embed(
     Parameters
     ----------
     image : array_like of shape (H, W) or (H, W, C), or Plane
-        See :func:`napari_dinosim.image.image_plane` for how intensities are read. A plane, such as a
-        :class:`~napari_dinosim.composition.Composition` of several channels, is embedded as it is.
+        A plane, such as a :class:`~napari_dinosim.composition.Composition`, is embedded as it is.
     encoder : Encoder
         From :func:`napari_dinosim.load_encoder`.
     contrast_limits : (low, high), optional
-        Intensities that become 0 and 1; by default the finite minimum and maximum, except for ``uint8``,
-        ``bool`` and RGB, whose full range is used.
+        Intensities that become 0 and 1; by default the full range of ``uint8``, ``bool`` and RGB, else the finite ends.
     rgb : bool, optional
         Whether the last axis is RGB(A); by default it is where it has 3 or 4 entries.
     intensity : Intensity, optional
-        How the limits are found instead, from a sample of the image: by percentiles, the full range of the type, ….
-    on_progress : callable(done, total), optional
-        Called after each batch of windows.
-    cancelled : callable() -> bool, optional
-        Asked before each batch of windows.
+        How to find them instead.
+    sampling : Sampling, optional
+        How much of the image one patch covers; by default as many pixels as a patch has.
+    finer : {1, 2, 4}
+        Cells along each side of a patch, by averaging over shifted windows; takes ``finer ** 2`` times as long.
+    on_progress, cancelled : callable, optional
+        ``on_progress(done, total)`` is called after each batch of windows, ``cancelled()`` asked before each.
 
     Returns
     -------
@@ -57,27 +60,32 @@ def embed(
     ------
     ImageError
         If the array cannot be read as an image, or a plane is given together with a choice of intensities.
-    EncodingError
-        If the encoder failed.
-    Cancelled
-        If ``cancelled()`` became true.
+    ResolutionError
+        If it cannot be sampled so, or ``finer`` is another number.
+    EncodingError, Cancelled
+        If the encoder failed, or ``cancelled()`` became true.
 
     Warns
     -----
     UserWarning
-        If the image holds NaN or ±inf, which are treated as black; if less had to be asked of the device because it
-        has too little memory.
+        If NaN or ±inf were treated as black; if less had to be asked of a device with too little memory.
     """
+    from napari_dinosim.encoders.finer import finer_encoder
+    from napari_dinosim.sampling import sampled_plane
     from napari_dinosim.tiling import encode_plane
 
-    plane = _as_plane(image, rgb, contrast_limits, intensity)
+    encoder = finer_encoder(encoder, finer)
+    plane = sampled_plane(_as_plane(image, rgb, contrast_limits, intensity), sampling, encoder.spec.patch_size)
     steps: list[str] = []
-    embeddings = encode_plane(plane, encoder, on_progress=on_progress, cancelled=cancelled, told=steps.append)
-    for step in steps:
-        warnings.warn(step, UserWarning, stacklevel=2)
-    if embeddings.nonfinite:
-        warnings.warn("The image holds NaN or ±inf; they are treated as black.", UserWarning, stacklevel=2)
-    return embeddings
+    found = encode_plane(plane, encoder, on_progress=on_progress, cancelled=cancelled, told=steps.append)
+    return _warned(found, steps)
+
+
+def _warned(found: PatchEmbeddings, steps: list[str]) -> PatchEmbeddings:
+    """Warn in the name of who called :func:`embed`."""
+    for text in [*steps, *(["The image holds NaN or ±inf; they are treated as black."] if found.nonfinite else [])]:
+        warnings.warn(text, UserWarning, stacklevel=3)
+    return found
 
 
 def _as_plane(

@@ -16,6 +16,10 @@ class ImageError(DinosimError, ValueError):
     """An array cannot be read as an image."""
 
 
+class ResolutionError(DinosimError, ValueError):
+    """An image cannot be sampled as was asked: a zoom, an extent or a number of cells makes no sense."""
+
+
 class OutsideImageError(DinosimError, ValueError):
     """A coordinate lies outside the image."""
 

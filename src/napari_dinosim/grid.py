@@ -1,7 +1,10 @@
 """All pixel and patch arithmetic: padding, patch under a pixel, nearest upsampling.
 
-Nothing else in the package knows the patch size. Coordinates are (y, x) = (row, col), in pixels,
+Nothing else in the package knows the patch size. Coordinates are (y, x) = (row, col), in pixels of the image,
 with pixel centres at integers, as in napari: pixel ``i`` covers ``[i - 0.5, i + 0.5)``.
+
+Along an axis of n pixels that was resized to n' before it was cut into patches of P, each into c cells, one cell covers
+``n P / (n' c)`` pixels, and pixel ``i`` lies in cell ``floor((i + 1/2) n' c / (n P))``. Both are exact, in integers.
 """
 
 from __future__ import annotations
@@ -22,46 +25,56 @@ if TYPE_CHECKING:
 class PatchGrid:
     """The patches of one image plane.
 
-    The image is padded at the bottom and right to whole patches (seed section "Image Padding"), so the
-    last row and column may reach beyond the image.
+    The image, resized where ``sampled`` says so, is padded at the bottom and right to whole patches (seed section
+    "Image Padding"), so the last row and column may reach beyond the image.
 
     Parameters
     ----------
     height, width : int
         Size of the image in pixels, at least 1.
     patch_size : int
-        Side P of a patch in pixels, at least 1.
+        Side P of a patch in pixels of the resized image, at least 1.
+    sampled : tuple of int, optional
+        (height, width) that the image was resized to; None for its own.
+    finer : int, default: 1
+        Cells along each side of a patch, each with a value of its own; ``row`` and ``col`` then count cells.
 
     Raises
     ------
     ImageError
-        If the image is empty.
+        If the image is empty, or was resized to nothing.
     ValueError
-        If the patch size is not positive.
+        If the patch size or the number of cells is not positive.
     """
 
     height: int
     width: int
     patch_size: int
+    sampled: tuple[int, int] | None = None
+    finer: int = 1
 
     def __post_init__(self) -> None:
-        if self.height < 1 or self.width < 1:
-            raise ImageError(
-                f"empty image: found {self.height} × {self.width} pixels, expected at least 1 × 1. "
-                "Choose another image."
-            )
+        if self.sampled == self.image_shape:
+            object.__setattr__(self, "sampled", None)  # one value for one grid
+        for height, width in {self.image_shape, self.sampled_shape}:
+            if height < 1 or width < 1:
+                raise ImageError(
+                    f"empty image: found {height} × {width} pixels, expected at least 1 × 1. Choose another image."
+                )
         if self.patch_size < 1:
             raise ValueError(f"patch size: found {self.patch_size}, expected a whole number of pixels ≥ 1.")
+        if self.finer < 1:
+            raise ValueError(f"finer: found {self.finer} cells along a patch, expected a whole number ≥ 1.")
 
     @property
     def rows(self) -> int:
-        """Number of patch rows, ``ceil(height / P)``."""
-        return math.ceil(self.height / self.patch_size)
+        """Number of rows: ``ceil(height / P)``, of the resized image; with cells, ``ceil(height * finer / P)``."""
+        return _ceil(self.sampled_shape[0] * self.finer, self.patch_size)
 
     @property
     def cols(self) -> int:
-        """Number of patch columns, ``ceil(width / P)``."""
-        return math.ceil(self.width / self.patch_size)
+        """Number of columns, likewise."""
+        return _ceil(self.sampled_shape[1] * self.finer, self.patch_size)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -69,14 +82,47 @@ class PatchGrid:
         return self.rows, self.cols
 
     @property
+    def patches(self) -> tuple[int, int]:
+        """(rows, cols) of whole patches, which may have several cells each."""
+        height, width = self.sampled_shape
+        return _ceil(height, self.patch_size), _ceil(width, self.patch_size)
+
+    @property
     def image_shape(self) -> tuple[int, int]:
         """(height, width) of the image, in pixels."""
         return self.height, self.width
 
     @property
+    def sampled_shape(self) -> tuple[int, int]:
+        """(height, width) of the resized image, in its pixels; the image's own where it was not resized."""
+        return self.sampled or self.image_shape
+
+    @property
     def padded_shape(self) -> tuple[int, int]:
-        """(height, width) after padding to whole patches, in pixels."""
-        return self.rows * self.patch_size, self.cols * self.patch_size
+        """(height, width) of the resized image after padding to whole patches, in its pixels."""
+        rows, cols = self.patches
+        return rows * self.patch_size, cols * self.patch_size
+
+    @property
+    def footprint(self) -> tuple[float, float]:
+        """(height, width) of the part of the image that one patch (or cell) covers, in pixels of the image.
+
+        Examples
+        --------
+        >>> PatchGrid(600, 900, 16, sampled=(200, 300)).footprint
+        (48.0, 48.0)
+        """
+        (top, bottom), (left, right) = self._ratios
+        return top / bottom, left / right
+
+    @property
+    def _ratios(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """The footprint as two fractions, (numerator, denominator) along y and x."""
+        along_y, along_x = zip(self.image_shape, self.sampled_shape, strict=True)
+        return (
+            (self.patch_size * along_y[0], along_y[1] * self.finer),
+            (self.patch_size * along_x[0], along_x[1] * self.finer),
+        )
 
     def contains(self, y: float, x: float) -> bool:
         """Whether (y, x) lies in a pixel of the image; NaN lies nowhere."""
@@ -112,7 +158,8 @@ class PatchGrid:
                 f"({y:g}, {x:g}) lies outside the image of {self.height} × {self.width} pixels. "
                 "Place the prompt on the image."
             )
-        return _pixel(y) // self.patch_size, _pixel(x) // self.patch_size
+        down, across = self._ratios
+        return _cell(_pixel(y), *down), _cell(_pixel(x), *across)
 
     def patch_bounds(self, row: int, col: int) -> tuple[float, float, float, float]:
         """Edges of a patch, cut at the image's edge.
@@ -120,11 +167,13 @@ class PatchGrid:
         Returns
         -------
         tuple of float
-            (top, left, bottom, right) in data coordinates: the edges of the outermost pixels.
+            (top, left, bottom, right) in data coordinates: the edges of the outermost pixels; of a resized image they
+            may lie inside pixels, which belong to the patch that holds their centre.
         """
-        size = self.patch_size
-        bottom, right = min((row + 1) * size, self.height), min((col + 1) * size, self.width)
-        return row * size - 0.5, col * size - 0.5, bottom - 0.5, right - 0.5
+        (along_y, per_row), (along_x, per_col) = self._ratios
+        bottom = min((row + 1) * along_y / per_row, self.height)
+        right = min((col + 1) * along_x / per_col, self.width)
+        return row * along_y / per_row - 0.5, col * along_x / per_col - 0.5, bottom - 0.5, right - 0.5
 
     def upsample(self, values: NDArray[np.float32], out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
         """Nearest-neighbour upsampling of one value per patch to the image's own pixels.
@@ -141,16 +190,13 @@ class PatchGrid:
         ndarray of shape (height, width), float32
             The padding is cropped away.
         """
-        import torch  # here, so that the arithmetic above costs no import; copies on all cores, twice as fast as numpy
-
         if out is None:
             out = np.empty(self.image_shape, dtype=np.float32)
-        size, whole = self.patch_size, self.height // self.patch_size
-        target = torch.from_numpy(out)
-        wide = torch.from_numpy(values)[:, :, None].expand(-1, -1, size).reshape(self.rows, -1)[:, : self.width]
-        target[: whole * size].view(whole, size, self.width).copy_(wide[:whole, None])
-        target[whole * size :] = wide[whole:]
-        return out
+        (along_y, per_row), (along_x, per_col) = self._ratios
+        if along_y % per_row or along_x % per_col:
+            ys, xs = _cells(np.arange(self.height), along_y, per_row), _cells(np.arange(self.width), along_x, per_col)
+            return np.take(values[:, xs], ys, axis=0, out=out, mode="clip")  # "raise" would write into a copy first
+        return _repeat(values, along_y // per_row, along_x // per_col, out)
 
     def upsample_at(
         self, values: NDArray[np.float32], ys: NDArray[np.intp], xs: NDArray[np.intp]
@@ -168,10 +214,38 @@ class PatchGrid:
         -------
         ndarray of shape (n, m)
         """
-        return values[np.ix_(ys // self.patch_size, xs // self.patch_size)]
+        down, across = self._ratios
+        return values[np.ix_(_cells(ys, *down), _cells(xs, *across))]
 
 
 def _pixel(coordinate: float) -> int:
     """Pixel under a coordinate, ``floor(c + 0.5)``; the sum itself would round the last float below 0.5 up to 1."""
     whole = math.floor(coordinate)
     return whole + 1 if coordinate - whole >= 0.5 else whole
+
+
+def _ceil(length: int, size: int) -> int:
+    """``ceil(length / size)``, exactly."""
+    return -(-length // size)
+
+
+def _cell(pixel: int, numerator: int, denominator: int) -> int:
+    """Cell that holds the centre of a pixel, where cells cover ``numerator / denominator`` pixels."""
+    return (2 * pixel + 1) * denominator // (2 * numerator)
+
+
+def _cells(pixels: NDArray[np.intp], numerator: int, denominator: int) -> NDArray[np.intp]:
+    """:func:`_cell` of many pixels."""
+    return (2 * pixels + 1) * denominator // (2 * numerator)
+
+
+def _repeat(values: NDArray[np.float32], down: int, across: int, out: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Repeat each value over a whole number of pixels, ``down`` × ``across``, and crop."""
+    import torch  # here, so that the arithmetic above costs no import; copies on all cores, twice as fast as numpy
+
+    (height, width), rows = out.shape, len(values)
+    whole, target = height // down, torch.from_numpy(out)
+    wide = torch.from_numpy(values)[:, :, None].expand(-1, -1, across).reshape(rows, -1)[:, :width]
+    target[: whole * down].view(whole, down, width).copy_(wide[:whole, None])
+    target[whole * down :] = wide[whole:]
+    return out

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import numpy as np
 
 from napari_dinosim.errors import ImageError
+from napari_dinosim.grid import PatchGrid
 from napari_dinosim.intensity import checked, readable_type
 
 if TYPE_CHECKING:
@@ -30,14 +31,20 @@ GREY, RGB, CHANNELS = "grey", "rgb", "channels"
 
 @runtime_checkable
 class Plane(Protocol):
-    """What can be embedded: pixels of RGB in [0, 1], read window by window."""
+    """What can be embedded: one plane of an image, as it is, or resized while it is read."""
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(height, width) in pixels."""
+        """(height, width) of the image, in pixels."""
+
+    def grid(self, patch_size: int) -> PatchGrid:
+        """Where the patches lie."""
 
     def window(self, top: int, left: int, height: int, width: int) -> tuple[NDArray[np.float32], bool]:
-        """RGB of a part, (height, width, 3), black beyond the bottom and right edge; whether NaN or ±inf were found."""
+        """RGB in [0, 1] of a part of what is cut into patches, black beyond its bottom and right edge.
+
+        And whether NaN or ±inf were found.
+        """
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,6 +72,10 @@ class ImagePlane:
     def shape(self) -> tuple[int, int]:
         """(height, width) in pixels."""
         return int(self.data.shape[0]), int(self.data.shape[1])
+
+    def grid(self, patch_size: int) -> PatchGrid:
+        """Where the patches lie that the plane is cut into."""
+        return PatchGrid(*self.shape, patch_size)
 
     def window(self, top: int, left: int, height: int, width: int) -> tuple[NDArray[np.float32], bool]:
         """RGB of a part of the plane, black beyond its bottom and right edge.

@@ -20,7 +20,7 @@ HALO = 4
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A rectangle of patches: first row and column, and how many of each."""
+    """A rectangle of whole patches: first row and column, and how many of each."""
 
     row: int
     col: int
@@ -113,28 +113,36 @@ class PartialPlane:
         return self.todo(focus)[: self.at_once]
 
     def add(self, numbers: list[int], units: Tensor) -> None:
-        """Blend in the unit vectors of some windows, of shape (B, rows, cols, D), one after the other."""
+        """Blend in the unit vectors of some windows, of shape (B, rows, cols, D), one after the other.
+
+        With n cells along a patch, (B, n rows, n cols, D); cells of padding alone are left out.
+        """
         assert self.of is not None
         assert self.mosaic is not None
-        grid = self.of[0]
-        for number, vectors in zip(numbers, units.cpu(), strict=True):
+        grid, n = self.of[0], self.of[0].finer
+        for number, padded in zip(numbers, units.cpu(), strict=True):
             if number in self._done:
                 continue
             window, weights = self.windows[number], None
+            top, left = n * window.row, n * window.col
+            vectors = padded[: grid.rows - top, : grid.cols - left].contiguous()
             if len(self.windows) > 1:
-                weights = torch.outer(
-                    _ramp(window.row, window.rows, grid.rows), _ramp(window.col, window.cols, grid.cols)
-                )
-            self.mosaic.add(window.row, window.col, vectors, weights)
+                down = _ramp(window.row, window.rows, grid.patches[0], n)[: vectors.shape[0]]
+                across = _ramp(window.col, window.cols, grid.patches[1], n)[: vectors.shape[1]]
+                weights = torch.outer(down, across)
+            self.mosaic.add(top, left, vectors, weights)
             self._done.add(number)
 
 
-def _ramp(start: int, side: int, length: int) -> Tensor:
-    """Blending weights along one axis: 1 inside, falling towards zero over the overlap, but not at the image's edge."""
-    weights = torch.ones(side)
-    fall = (torch.arange(2 * HALO) + 0.5) / (2 * HALO)
+def _ramp(start: int, side: int, length: int, cells: int) -> Tensor:
+    """Blending weights along one axis: 1 inside, falling towards zero over the overlap, but not at the image's edge.
+
+    ``start``, ``side`` and ``length`` are in patches; there is a weight for each of their cells.
+    """
+    weights, overlap = torch.ones(side * cells), 2 * HALO * cells
+    fall = (torch.arange(overlap) + 0.5) / overlap
     if start > 0:
-        weights[: 2 * HALO] = fall
+        weights[:overlap] = fall
     if start + side < length:
-        weights[-2 * HALO :] = torch.minimum(weights[-2 * HALO :], fall.flip(0))
+        weights[-overlap:] = torch.minimum(weights[-overlap:], fall.flip(0))
     return weights

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from napari_dinosim.embeddings import largest_count
+from napari_dinosim.encoders.finer import FinerEncoder, finer_encoder
 from napari_dinosim.similarity import unit_vectors
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 NEGLIGIBLE = 1e-3
 """A direction along which the black image's unit vectors spread less than this (rms) is noise, not position."""
 
-_directions: weakref.WeakKeyDictionary[Encoder, dict[tuple[int, int], Tensor]] = weakref.WeakKeyDictionary()
+_directions: weakref.WeakKeyDictionary[Encoder, dict[tuple[int, int, int], Tensor]] = weakref.WeakKeyDictionary()
 
 
 class PositionalBias:
@@ -39,8 +40,9 @@ class PositionalBias:
     """
 
     def __init__(self, encoder: Encoder, rows: int, cols: int) -> None:
-        self._encoder = weakref.ref(encoder)
-        self.shape = rows, cols
+        # what makes an encoder finer may be gone long before the encoder itself
+        self._encoder = weakref.ref(encoder.encoder if isinstance(encoder, FinerEncoder) else encoder)
+        self.shape, self._finer = (rows, cols), encoder.spec.finer
 
     def __call__(self, k: int) -> Tensor:
         """Return the first k directions of position.
@@ -64,10 +66,10 @@ class PositionalBias:
             raise LookupError(
                 "positional bias: the encoder that made these embeddings has been freed. Load it and embed again."
             )
-        held = _directions.setdefault(encoder, {})
-        if self.shape not in held:
-            held[self.shape] = find_directions(encoder, *self.shape)
-        return held[self.shape][:k]
+        held, key = _directions.setdefault(encoder, {}), (*self.shape, self._finer)
+        if key not in held:
+            held[key] = find_directions(finer_encoder(encoder, self._finer), *self.shape)
+        return held[key][:k]
 
 
 def find_directions(encoder: Encoder, rows: int, cols: int) -> Tensor:

@@ -22,7 +22,6 @@ import torch
 from napari_dinosim.embeddings import PatchEmbeddings
 from napari_dinosim.encoders.devices import is_out_of_memory
 from napari_dinosim.errors import Cancelled, EncodingError, ImageError, OutOfMemoryError
-from napari_dinosim.grid import PatchGrid
 from napari_dinosim.partial import HALO, PartialPlane, Window
 from napari_dinosim.positional import PositionalBias
 from napari_dinosim.similarity import unit_vectors
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_dinosim.encoders.base import Encoder
+    from napari_dinosim.grid import PatchGrid
     from napari_dinosim.image import Plane
     from napari_dinosim.mosaic import Mosaic
     from napari_dinosim.partial import Focus
@@ -54,6 +54,7 @@ def plan_windows(grid: PatchGrid, largest: int | None = None) -> list[Window]:
     Parameters
     ----------
     grid : PatchGrid
+        Windows are of whole patches, also where these have several cells.
     largest : int, optional
         Side of the largest window in pixels; by default :data:`ONE_PASS` for an image that fits into it, and
         :data:`WINDOW` for others.
@@ -64,11 +65,12 @@ def plan_windows(grid: PatchGrid, largest: int | None = None) -> list[Window]:
         One window over the whole grid where no side is longer than that; else windows of equal size that overlap by
         at least ``2 * HALO`` patches, the last of each row and column flush with the edge.
     """
-    if max(grid.image_shape) <= (ONE_PASS if largest is None else largest):
-        return [Window(0, 0, grid.rows, grid.cols)]
+    if max(grid.sampled_shape) <= (ONE_PASS if largest is None else largest):
+        return [Window(0, 0, *grid.patches)]
     side = max((WINDOW if largest is None else largest) // grid.patch_size, 4 * HALO)
-    rows, cols = min(side, grid.rows), min(side, grid.cols)
-    return [Window(row, col, rows, cols) for row in _starts(grid.rows, rows) for col in _starts(grid.cols, cols)]
+    rows, cols = (min(side, count) for count in grid.patches)
+    down, across = _starts(grid.patches[0], rows), _starts(grid.patches[1], cols)
+    return [Window(row, col, rows, cols) for row in down for col in across]
 
 
 def _starts(length: int, side: int) -> list[int]:
@@ -114,7 +116,7 @@ def encode_plane(
     partial : PartialPlane, optional
         Where to keep what is done, and to go on from, with the same plane: no window is encoded twice.
     focus : callable(PatchGrid) -> Focus or None, optional
-        Asked before each batch: which windows come first, and whether the others are left out.
+        Asked before each batch, in whole patches: which windows come first, and whether the others are left out.
 
     Returns
     -------
@@ -133,7 +135,7 @@ def encode_plane(
     OutOfMemoryError
         If there is too little memory for the smallest windows, one at a time, and on the CPU.
     """
-    grid = PatchGrid(*plane.shape, encoder.spec.patch_size)
+    grid = replace(plane.grid(encoder.spec.patch_size), finer=encoder.spec.finer)
     work = PartialPlane() if partial is None else partial
     of = grid, encoder.identity
     if not work.done or work.of != of:
@@ -179,7 +181,8 @@ def _run(
     tell: Callable[[str], None],
 ) -> Iterator[int]:
     """Encode the windows that are not done yet; yields how many are left, at first and after each attempt."""
-    todo = work.todo(look(grid))
+    whole = replace(grid, finer=1)  # windows are of whole patches
+    todo = work.todo(look(whole))
     yield len(todo)
     tried: list[str] = []
     while todo:
@@ -188,7 +191,7 @@ def _run(
         if readable and not _fits(work, readable, encoder, pixels):
             tried.append(f"{_count(len(readable))} of {_size(work.windows[readable[0]], grid)} on {device}")
             tell(_ask_less(work, grid, encoder, device, tried))
-        todo = work.todo(look(grid))
+        todo = work.todo(look(whole))
         yield len(todo)
 
 

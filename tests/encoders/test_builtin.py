@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_dinosim.embedding import embed
+from napari_dinosim import embed
 from napari_dinosim.encoders import _texture, available_encoders, builtin, encoder_spec
 from napari_dinosim.encoders._constants import FILE, WEIGHTS, blocks
 from napari_dinosim.encoders.builtin import BuiltinEncoder

@@ -40,8 +40,9 @@ def grid_path(grid: PatchGrid) -> NDArray[np.float64]:
         (y, x) in data coordinates, from edge to edge of the image; it turns at the image's rim only.
     """
     bottom, right = grid.height - 0.5, grid.width - 0.5
-    ys = np.append(np.arange(grid.rows) * grid.patch_size - 0.5, bottom)
-    xs = np.append(np.arange(grid.cols) * grid.patch_size - 0.5, right)
+    high, wide = grid.footprint
+    ys = np.append(np.arange(grid.rows) * high - 0.5, bottom)
+    xs = np.append(np.arange(grid.cols) * wide - 0.5, right)
     across = [(y, x) for i, y in enumerate(ys) for x in ((-0.5, right) if i % 2 == 0 else (right, -0.5))]
     if across[-1][1] > 0:
         xs = xs[::-1]  # go on from the corner that was reached

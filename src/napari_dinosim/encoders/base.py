@@ -52,6 +52,8 @@ class EncoderSpec:
         Bytes that a forward pass takes on top of the weights, in float32; 0 where not known.
     sha256_prefix : str, default: ""
         First 8 hexadecimal digits of the sha256 of the authors' own file.
+    finer : int, default: 1
+        Cells n along each side of a patch, each with an embedding of its own.
     """
 
     name: str
@@ -73,6 +75,7 @@ class EncoderSpec:
     blocks: int = 0
     memory_per_1000_patches: int = 0
     sha256_prefix: str = ""
+    finer: int = 1
 
 
 class Encoder(Protocol):
@@ -104,8 +107,9 @@ class Encoder(Protocol):
 
         Returns
         -------
-        Tensor of shape (B, H / P, W / P, D), float32, on :attr:`device`
-            Final-norm patch tokens, not yet of unit length; no CLS, no register tokens.
+        Tensor of shape (B, n H / P, n W / P, D), float32, on :attr:`device`
+            Final-norm patch tokens, not yet of unit length; no CLS, no register tokens. n is the specification's
+            ``finer``, 1 for all that do not average shifted windows.
 
         Raises
         ------
