@@ -64,9 +64,11 @@ def pyramid(side: int) -> list[da.Array]:
 
 def work_until(done: Callable[[], bool], least: float = 0.0) -> None:
     """Run the event loop until something is done."""
-    application, begun = QApplication.instance(), time.perf_counter()
-    while time.perf_counter() - begun < least or not done():
-        application.processEvents()
+    begun = time.perf_counter()
+    while True:
+        QApplication.processEvents()
+        if done() and time.perf_counter() - begun >= least:
+            return
         time.sleep(0.0005)
 
 
