@@ -17,6 +17,7 @@ from ome_zarr.writer import write_image
 from pictures import as_rgb, colours, greys
 from planted import seed_map
 
+SCALES = {"t": 2.0, "c": 1.0, "z": 2.5, "y": 0.65, "x": 0.3}
 SHAPE = (100, 150)
 CLICK = (37, 120)
 HIGH, TOP = 40_000, 50_000
@@ -175,7 +176,7 @@ def write_ome_zarr(path: Path, data: np.ndarray, axes: str, version: str) -> Non
         scale_factors=(2,),
         fmt=fmt,
         axes=axes,
-        scale=dict(zip("tczyx", (2.0, 1.0, 2.5, 0.65, 0.3), strict=True)),
+        scale={letter: SCALES[letter] for letter in axes},
         axes_units=units,
     )
 
