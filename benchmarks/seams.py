@@ -9,7 +9,10 @@
 - the same for a hard cut in the middle of each overlap, without blending: what would be seen otherwise;
 - the seconds.
 
-A transformer with random weights has learnt nothing; it tells what windows do to an architecture, not how well it sees.
+The transformer has random weights: it has learnt nothing, and tells what windows do to an architecture, not how well it
+sees. As built, its layer scale (1e-5) would leave every patch to itself, so that no window could show. It is set to 1,
+and queries and keys are made :data:`SHARPER` times as large, so that patches attend to some others, by place and
+content, much more than to the rest.
 """
 
 from __future__ import annotations
@@ -24,9 +27,10 @@ from unittest import mock
 import numpy as np
 import torch
 
-from measuring import RANDOM_ARCHITECTURE, random_encoder
+from measuring import RANDOM_ARCHITECTURE, RANDOM_VIT, random_model
 from mosaics import make_mosaic
 from napari_dinosim import load_encoder, tiling
+from napari_dinosim.encoders.transformer import TimmEncoder
 from napari_dinosim.image import image_plane
 from napari_dinosim.similarity import unit_vectors
 from napari_dinosim.tiling import encode_plane, plan_windows
@@ -48,6 +52,9 @@ SIDES = (512, 768, 1024)
 HEIGHT, WIDTH = 1536, 1400
 """Of the picture: several windows of each side, and little enough for one pass on a CPU."""
 
+SHARPER = 4.0
+"""How many times larger the random weights of queries and keys are made."""
+
 GOAL = 1.1
 """Wanted at most, as the mean step ratio."""
 
@@ -68,6 +75,18 @@ class Seams:
     low: float
     mean: float
     worst: float
+
+
+@torch.no_grad()
+def mixing_vit(name: str = RANDOM_ARCHITECTURE) -> Encoder:
+    """Return a transformer with random weights whose patches do attend to each other."""
+    model, spec, digest = random_model(name)
+    for weight_name, weight in model.named_parameters():
+        if "gamma" in weight_name:
+            weight.fill_(1)
+        elif "qkv.weight" in weight_name:
+            weight[: 2 * len(weight) // 3] *= SHARPER  # queries and keys, then values
+    return TimmEncoder(model, spec, digest, torch.device("cpu"), "float32")
 
 
 def compare(vectors: Tensor, whole: Tensor, windows: Sequence[Window]) -> Seams:
@@ -169,19 +188,18 @@ def main() -> None:
     """Measure the built-in encoder and a transformer with random weights."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--encoder", action="append", help="a name as load_encoder takes it; may be given repeatedly")
+    parser.add_argument(
+        "--encoder",
+        action="append",
+        help=f"a name as load_encoder takes it, or {RANDOM_VIT}; may be given repeatedly (default: builtin and that)",
+    )
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
     picture = make_mosaic("report", 0, HEIGHT).image[:, :WIDTH]
     plane = image_plane(picture, contrast_limits=(0, 1))
     print(f"Goal: a mean step ratio of at most {GOAL}.")
-    if chosen.encoder:
-        encoders = [load_encoder(name) for name in chosen.encoder]
-    else:
-        cpu = torch.device("cpu")
-        encoders = [load_encoder("builtin", device="cpu"), random_encoder(RANDOM_ARCHITECTURE, cpu, "float32")]
-    for encoder in encoders:
-        measure(encoder, plane, SIDES)
+    for name in chosen.encoder or ["builtin", RANDOM_VIT]:
+        measure(mixing_vit() if name == RANDOM_VIT else load_encoder(name, device="cpu"), plane, SIDES)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from planted import MeanColourEncoder
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 if str(BENCHMARKS) not in sys.path:
     sys.path.append(str(BENCHMARKS))  # its scripts import each other by their plain names
-seams = importlib.import_module("seams")
+measuring, seams = (importlib.import_module(name) for name in ("measuring", "seams"))
 
 
 class RimEncoder(MeanColourEncoder):
@@ -93,3 +93,19 @@ def test_tables_are_printed(plane, capsys):
     assert "mean-colour, 900 × 1100 pixels in one pass" in told
     assert "| 512 | 9 | 1.00000 | 1.0000 | 1.000 | 1.0" in told
     assert "| 768 | 4 |" in told
+
+
+def test_patches_of_the_random_transformer_attend_to_each_other():
+    """As it is built, they do not, and no window could show."""
+
+    def alike(encoder) -> float:
+        size = encoder.spec.patch_size
+        image = torch.rand(1, 8 * size, 8 * size, 3, generator=torch.Generator().manual_seed(0))
+        changed = image.clone()
+        changed[:, : 4 * size] = changed[:, : 4 * size] ** 4
+        before, after = (torch.nn.functional.normalize(encoder.encode(batch)[0], dim=-1) for batch in (image, changed))
+        return float((before * after).sum(dim=-1)[4:].mean())
+
+    cpu = torch.device("cpu")
+    assert alike(seams.mixing_vit("test_vit3")) < 0.999
+    assert alike(measuring.random_encoder("test_vit3", cpu, "float32")) > 0.99999

@@ -146,6 +146,18 @@ def test_what_needs_no_resizing_is_left_alone():
     assert sampled_plane(plane, Sampling.physical(8, 0.5), 16, [image_plane(colours(20, 25))]) is plane
 
 
+def test_a_plane_that_is_resized_already_is_read_from_its_levels_anew():
+    """Else it would be resized twice, and windows asked of it in pixels of another size."""
+    plane, level = image_plane(colours(64, 96)), image_plane(colours(32, 48))
+    half = sampled_plane(plane, Sampling.zoomed(0.25), 8, [level])
+    assert sampled_plane(half, None, 8) is half
+    assert sampled_plane(half, Sampling.native(), 8) is plane
+    again, once = sampled_plane(half, Sampling.zoomed(2), 8), sampled_plane(plane, Sampling.zoomed(2), 8)
+    np.testing.assert_array_equal(again.window(5, 7, 90, 80)[0], once.window(5, 7, 90, 80)[0])
+    assert again.levels[1] is level
+    assert embed(half, encoder(8)).grid == PatchGrid(64, 96, 8, (16, 24))
+
+
 def test_a_plane_says_where_its_patches_lie():
     plane = sampled_plane(image_plane(colours(40, 50)), Sampling.zoomed(0.5), 16)
     assert plane.shape == (40, 50)

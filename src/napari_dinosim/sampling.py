@@ -227,9 +227,9 @@ def sampled_plane(plane: Plane, sampling: Sampling | None, patch_size: int, coar
     Parameters
     ----------
     plane : Plane
-        The image itself.
+        The image itself; one that is resized already is read from its levels anew.
     sampling : Sampling or None
-        None is :meth:`Sampling.native`.
+        None leaves the plane as it is.
     patch_size : int
         The encoder's P.
     coarser : sequence of Plane, optional
@@ -238,7 +238,7 @@ def sampled_plane(plane: Plane, sampling: Sampling | None, patch_size: int, coar
     Returns
     -------
     Plane
-        ``plane`` itself where nothing is to be resized.
+        The image itself where nothing is to be resized.
 
     Raises
     ------
@@ -247,10 +247,11 @@ def sampled_plane(plane: Plane, sampling: Sampling | None, patch_size: int, coar
     ImageError
         If a level is not smaller than the one before.
     """
-    shape = (sampling or Sampling.native()).shape(plane.shape, patch_size)
-    if shape == plane.shape:
+    if sampling is None:
         return plane
-    return SampledPlane([plane, *coarser], shape)
+    levels = plane.levels if isinstance(plane, SampledPlane) else [plane, *coarser]
+    shape = sampling.shape(plane.shape, patch_size)
+    return levels[0] if shape == plane.shape else SampledPlane(levels, shape)
 
 
 def _pair(value: Pair) -> tuple[float, float]:
