@@ -15,11 +15,11 @@ def stack() -> Image:
 
 def test_only_the_plane_on_screen(desk):
     found = desk(stack())
-    assert found.widget.extent.text() == "Stacks and large images: all planes"
+    assert found.widget.extent.text() == "▸ Stacks and large images: all planes"
     found.widget.extent.scope.value = "plane"
     found.start()
     assert found.states() == {"stack": "ready · 1 of 4 planes"}
-    assert found.widget.extent.text() == "Stacks and large images: plane on screen"
+    assert found.widget.extent.text() == "▸ Stacks and large images: plane on screen"
     found.widget.extent.scope.value = "all"
     found.wait()
     assert found.states() == {"stack": "ready · 4 of 4 planes"}

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from magicgui.widgets import ComboBox, Container
-from superqt import QCollapsible
 
 from napari_dinosim._napari.guard import guarded
-from napari_dinosim._napari.intensity_box import ANIMATION_MS
+from napari_dinosim._napari.section import Section
 
 if TYPE_CHECKING:
     from napari_dinosim._napari.controller import Controller
@@ -17,7 +16,7 @@ SCOPES = [("all planes", "all"), ("plane on screen", "plane"), ("visible field",
 STRETCHES = [("each plane", "plane"), ("whole stack", "stack")]
 
 
-class ExtentSection(QCollapsible):  # type: ignore[misc]
+class ExtentSection(Section):
     """Two choices, for all images of a viewer.
 
     Parameters
@@ -26,10 +25,8 @@ class ExtentSection(QCollapsible):  # type: ignore[misc]
     """
 
     def __init__(self, controller: Controller) -> None:
-        super().__init__("", expandedIcon="▾", collapsedIcon="▸")
+        super().__init__("How much of stacks and of very large images is embedded.")
         self._controller = controller
-        self.setDuration(ANIMATION_MS)
-        self.toggleButton().setToolTip("How much of stacks and of very large images is embedded.")
         self.scope = ComboBox(
             label="Embed",
             choices=SCOPES,
@@ -55,4 +52,4 @@ class ExtentSection(QCollapsible):  # type: ignore[misc]
         for control, value in ((self.scope, session.scope), (self.stretch, session.normalisation)):
             with control.changed.blocked():
                 control.value = value
-        self.setText(f"Stacks and large images: {self.scope.current_choice}")
+        self.entitle(f"Stacks and large images: {self.scope.current_choice}")

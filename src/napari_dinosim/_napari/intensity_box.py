@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from qtpy.QtGui import QIcon
 from qtpy.QtWidgets import QCheckBox, QComboBox, QGridLayout, QLabel, QLineEdit, QSizePolicy, QWidget
-from superqt import QCollapsible, QElidingLabel
+from superqt import QElidingLabel
 
 from napari_dinosim._napari.guard import guarded
+from napari_dinosim._napari.section import Section
 from napari_dinosim.errors import ImageError
 from napari_dinosim.intensity import Intensity, Limits, Mode
 
@@ -25,10 +25,9 @@ TIPS = {
     Mode.FIXED: "Between two numbers.",
 }
 NUMBERS = {Mode.PERCENTILES: ("Percentiles", "from 0 to 100"), Mode.FIXED: ("From, to", "in the image's own numbers")}
-ANIMATION_MS = 120
 
 
-class IntensityBox(QCollapsible):  # type: ignore[misc]
+class IntensityBox(Section):
     """Shows the choice for the selected images, for all where none is, and passes on what the person chooses.
 
     Parameters
@@ -38,10 +37,8 @@ class IntensityBox(QCollapsible):  # type: ignore[misc]
     """
 
     def __init__(self, controller: Controller, images: ImageList) -> None:
-        super().__init__(expandedIcon=QIcon(), collapsedIcon=QIcon())  # drawn in black: napari's themes are dark too
+        super().__init__("Which intensities the encoder sees as black and white.")
         self._controller, self._images = controller, images
-        self.setDuration(ANIMATION_MS)
-        self._title = ""
         self.subject = QElidingLabel()
         self.mode = QComboBox()
         for mode in Mode:
@@ -49,7 +46,6 @@ class IntensityBox(QCollapsible):  # type: ignore[misc]
         self.caption, self.low, self.high = QLabel(), QLineEdit(), QLineEdit()
         self.shared = QCheckBox("Same for all images")
         self._arrange()
-        self.toggled.connect(guarded(self._show_title))
         self.mode.activated.connect(guarded(self._choose_mode))
         for number in (self.low, self.high):
             number.editingFinished.connect(guarded(self._choose_numbers))
@@ -58,11 +54,6 @@ class IntensityBox(QCollapsible):  # type: ignore[misc]
         self.show_choice()
 
     def _arrange(self) -> None:
-        self.layout().setContentsMargins(0, 0, 0, 0)
-        self.content().layout().setContentsMargins(0, 0, 0, 0)
-        button = self.toggleButton()
-        button.setStyleSheet(button.styleSheet() + "background: transparent; padding: 4px;")
-        button.setToolTip("Which intensities the encoder sees as black and white.")
         self.shared.setToolTip(
             "One range of intensities for all ticked images, so that a query means the same in each: from the lowest "
             "to the highest that any of them would have by itself."
@@ -104,8 +95,7 @@ class IntensityBox(QCollapsible):  # type: ignore[misc]
         tip = "Channels that are composed are read as they are on screen." if as_on_screen else TIPS[chosen.mode]
         self.mode.setToolTip(tip)
         self.shared.setChecked(shared)
-        self._title = f"Intensity: {'as on screen' if as_on_screen else chosen.mode}"
-        self._show_title()
+        self.entitle(f"Intensity: {'as on screen' if as_on_screen else chosen.mode}")
         caption, unit = NUMBERS.get(chosen.mode, ("", ""))
         pair = self._numbers(chosen)
         self.caption.setText(caption)
@@ -118,9 +108,6 @@ class IntensityBox(QCollapsible):  # type: ignore[misc]
             shown.setVisible(bool(caption))
         if self.isExpanded():
             self.expand(animate=False)  # to its new height
-
-    def _show_title(self, _open: bool = False) -> None:
-        self.setText(f"{'▾' if self.isExpanded() else '▸'} {self._title}")
 
     @staticmethod
     def _numbers(chosen: Intensity) -> Limits:

@@ -1,0 +1,39 @@
+"""A part of the dock widget that is folded away until it is needed; its title says what is chosen in it."""
+
+from __future__ import annotations
+
+from qtpy.QtGui import QIcon
+from superqt import QCollapsible
+
+from napari_dinosim._napari.guard import guarded
+
+ANIMATION_MS = 120
+
+
+class Section(QCollapsible):  # type: ignore[misc]
+    """A collapsible section, in napari's colours.
+
+    Parameters
+    ----------
+    tooltip : str
+        What it is for.
+    """
+
+    def __init__(self, tooltip: str) -> None:
+        super().__init__(expandedIcon=QIcon(), collapsedIcon=QIcon())  # drawn in black: napari's themes are dark too
+        self.setDuration(ANIMATION_MS)
+        self._title = ""
+        self.layout().setContentsMargins(0, 0, 0, 0)
+        self.content().layout().setContentsMargins(0, 0, 0, 0)
+        button = self.toggleButton()
+        button.setStyleSheet(button.styleSheet() + "background: transparent; padding: 4px;")
+        button.setToolTip(tooltip)
+        self.toggled.connect(guarded(self._show_title))
+
+    def entitle(self, title: str) -> None:
+        """Say what is chosen in it."""
+        self._title = title
+        self._show_title()
+
+    def _show_title(self, _open: bool = False) -> None:
+        self.setText(f"{'▾' if self.isExpanded() else '▸'} {self._title}")
