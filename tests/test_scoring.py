@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from desk import Desk, patchwork
+from desk import A, B, Desk, patchwork
 from napari_dinosim import scoring
 from napari_dinosim.cache import EmbeddingCache
+from napari_dinosim.similarity import joint_extremes
 from napari_dinosim.states import Stage
 
 PLANES = np.stack([patchwork(60, 90, seed) for seed in range(4)])
@@ -186,3 +187,43 @@ def test_a_larger_budget_goes_on_and_a_smaller_one_frees_memory():
     desk.session.cancel()
     desk.session.set_budget(1)
     assert desk.session.state("stack").text == "ready · 1 of 4 planes"
+
+
+def test_no_map_of_other_pixels_is_shown_while_a_new_one_is_made(desk, monkeypatch):
+    desk.start()
+    desk.prompt(CLICK)
+    assert desk.session.map("one", ()) is not None
+    monkeypatch.setattr(scoring, "AT_ONCE", 0)
+    desk.add("one", ONE[::-1].copy(), version=1)
+    desk.wait()
+    assert desk.session.map("one", ()) is None
+    desk.wait()
+    assert desk.session.map("one", ()) is not None
+
+
+def test_no_map_of_another_encoder_is_shown_while_a_new_one_is_made(desk, monkeypatch):
+    desk.start()
+    desk.prompt(CLICK)
+    assert desk.session.map("one", ()) is not None
+    desk.session.set_encoder(B)
+    desk.wait()
+    desk.session.set_encoder(A)
+    assert desk.session.map("one", ()) is not None
+    monkeypatch.setattr(scoring, "AT_ONCE", 0)
+    desk.session.set_encoder(B)  # both are embedded: from query to query
+    assert desk.session.map("one", ()) is None
+
+
+def test_maps_of_what_is_gone_are_let_go(desk):
+    desk.start()
+    for place in (30, 40):
+        desk.prompt(("stack", place, 20, (1,)))
+        assert desk.session.map("one", ()) is not None
+    desk.session.remove_input("one")
+    held = desk.session._scoring
+    assert "one" not in {source for maps in (held._maps, held._before, held._extremes) for source, _ in maps}
+
+
+def test_a_stack_of_which_nothing_is_known_is_stretched_over_nothing():
+    assert np.isnan(joint_extremes([])).all()
+    assert joint_extremes([(float("nan"), float("nan")), (-0.5, 0.5), (0.25, 0.75)]) == (-0.5, 0.75)

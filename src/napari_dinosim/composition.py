@@ -135,19 +135,9 @@ class Composition:
         return PatchGrid(*self.shape, patch_size)
 
     def window(self, top: int, left: int, height: int, width: int) -> tuple[NDArray[np.float32], bool]:
-        """RGB of a part of the plane, black beyond its bottom and right edge.
+        """RGB of a part, as :meth:`napari_dinosim.image.ImagePlane.window` gives it.
 
-        Parameters
-        ----------
-        top, left, height, width : int
-            The part, in pixels; it may reach beyond the bottom and right edge.
-
-        Returns
-        -------
-        rgb : ndarray of shape (height, width, 3), float32
-            Values in [0, 1].
-        nonfinite : bool
-            Whether NaN or ±inf were found; their channel adds nothing there.
+        Where a channel is NaN or ±inf, it adds nothing.
         """
         rgb = np.zeros((height, width, 3), dtype=np.float32)
         part = rgb[: max(0, self.shape[0] - top), : max(0, self.shape[1] - left)]

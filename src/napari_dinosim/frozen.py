@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -43,19 +42,16 @@ class FrozenMaps:
         return self._last[1]
 
     def _made(self, embeddings: PatchEmbeddings, query: Query) -> SimilarityMap:
-        from napari_dinosim.similarity import extremes, stretch
+        from napari_dinosim.similarity import extremes
         from napari_dinosim.states import SimilarityMap
 
         scores = embeddings.cosine(query)
         own = extremes(scores)
-        low, high = self._overall(query) if self._over_all else own
-        return SimilarityMap(scores, stretch(scores, low, high).numpy(), embeddings.grid, own[1])
+        return SimilarityMap.of(scores, embeddings.grid, own, self._overall(query) if self._over_all else own)
 
     def _overall(self, query: Query) -> tuple[float, float]:
-        from napari_dinosim.similarity import extremes
+        from napari_dinosim.similarity import extremes, joint_extremes
 
         if self._extremes is None:
-            pairs = [extremes(embeddings.cosine(query)) for embeddings in self._embeddings.values()]
-            known = [pair for pair in pairs if not math.isnan(pair[0])]
-            self._extremes = min(low for low, _ in known), max(high for _, high in known)
+            self._extremes = joint_extremes(extremes(found.cosine(query)) for found in self._embeddings.values())
         return self._extremes

@@ -75,7 +75,7 @@ class Plan:
             counts = image.like(shown)[0]
             if 0 in counts:
                 continue
-            planes = np.array(list(np.ndindex(counts)), dtype=int)
+            planes = np.indices(counts).reshape(len(counts), -1).T if counts else np.zeros((1, 0), dtype=int)
             far = np.abs(planes - np.array(index_of(shown), dtype=int)).sum(axis=1)
             for plane in planes[far.argsort(kind="stable")]:
                 yield self.key(source, plane_index([int(i) for i in plane], axes_of(shown))), image

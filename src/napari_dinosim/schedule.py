@@ -6,7 +6,6 @@ has room for them; of what is in memory, only what is not urgent ever leaves.
 
 from __future__ import annotations
 
-import math
 import time
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -143,22 +142,20 @@ class EmbeddingSchedule:
         if self._running is not None or not self.started:
             return
         nearest = next((one for one in self._wanted.others() if self._lacks(one[0]) and self._has_room(*one)), None)
-        following = missing or ({} if nearest is None else dict([nearest]))
-        if not following:
+        following = next(iter(missing.items()), nearest)
+        if following is None:
             self._pixels_done = 0
             self.progress_changed.emit(None)
             return
         self._pixels_left = sum(_pixels(*one) for one in missing.items())
-        if nearest is not None:
-            self._pixels_left += self._pixels_of_others(urgent)
-        self._begin(*next(iter(following.items())))
+        self._pixels_left += 0 if nearest is None else self._pixels_of_others(urgent)
+        self._begin(*following)
 
     def _pixels_of_others(self, urgent: dict[CacheKey, ImageInput]) -> int:
         """Pixels of the planes that are wanted beside the urgent ones, and missing."""
         counted = Counter(key.stack for key in urgent if key not in self._cache)
         return sum(
-            max(math.prod(image.like(stack.plane)[0]) - self._cache.count(stack) - counted[stack], 0)
-            * _pixels(stack, image)
+            max(image.count(stack.plane) - self._cache.count(stack) - counted[stack], 0) * _pixels(stack, image)
             for stack, image in self._wanted.stacks()
         )
 

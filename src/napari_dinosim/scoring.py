@@ -77,10 +77,9 @@ class Scoring:
 
     def set_query(self, query: Query | None) -> None:
         """Begin anew with another query, or with none."""
-        self._before |= self._maps
+        comparable = query is not None and self._query is not None and query.encoder == self._query.encoder
+        self._before = {**self._before, **self._maps} if comparable else {}
         self._query, self._row = query, (0.0, 0)
-        if query is None:
-            self._before.clear()
         self._drop_jobs(list(self._jobs))
         self._maps, self._extremes = {}, {}
 
@@ -89,15 +88,22 @@ class Scoring:
         self._normalisation = normalisation
         self._maps = {place: self._map(place, found.scores, found) for place, found in self._maps.items()}
 
-    def forget(self, source: str, plane: PlaneIndex | None = None) -> None:
-        """Make the maps of an input, or of one plane, anew: its embeddings are others."""
-        for place in [place for place in {**self._maps, **self._extremes} if place[0] == source]:
-            if plane is None or place[1] == plane:
-                self._before.update({place: self._maps.pop(place)} if place in self._maps else {})
-                self._extremes.pop(place, None)
-            elif self._normalisation == "stack":
-                self._maps.pop(place, None)
-        self._drop_jobs([job for job in self._jobs if job == source or (job[0] == source and plane in (None, job[1]))])
+    def renew(self, source: str, plane: PlaneIndex) -> None:
+        """Make the map of a plane anew, of which more is embedded; over the stack, those of the others with it."""
+        place = source, plane
+        if place in self._maps:
+            self._before[place] = self._maps.pop(place)
+        self._extremes.pop(place, None)
+        if self._normalisation == "stack":
+            self._maps = {other: found for other, found in self._maps.items() if other[0] != source}
+        self._drop_jobs([name for name in (source, place) if name in self._jobs])
+
+    def forget(self, source: str) -> None:
+        """Let go of all maps of an input: it is another, or gone."""
+        for held in (self._maps, self._before, self._extremes):
+            for place in [place for place in held if place[0] == source]:
+                del held[place]
+        self._drop_jobs([name for name in self._jobs if source in (name, name[0])])
 
     def get(self, source: str, plane: PlaneIndex) -> SimilarityMap | None:
         """Similarity map of a plane; None while there is no query or no embedding of it, or while it is made."""
@@ -138,15 +144,12 @@ class Scoring:
         self._maps[place] = self._map(place, scores, embeddings)
 
     def _map(self, place: Place, scores: Tensor, of: PatchEmbeddings | SimilarityMap) -> SimilarityMap:
-        from napari_dinosim.similarity import extremes, stretch
+        from napari_dinosim.similarity import extremes, joint_extremes
 
-        own = self._extremes.setdefault(place, extremes(scores))
-        low, high = own if self._normalisation == "plane" else self._over_stack(place[0])
-        return SimilarityMap(scores, stretch(scores, low, high).numpy(), of.grid, own[1])
-
-    def _over_stack(self, source: str) -> Extremes:
-        known = [found for place, found in self._extremes.items() if place[0] == source and found[0] == found[0]]
-        return min(low for low, _ in known), max(high for _, high in known)
+        own = self._extremes.get(place) or extremes(scores)
+        self._extremes[place] = own
+        stack = (found for (source, _), found in self._extremes.items() if source == place[0])
+        return SimilarityMap.of(scores, of.grid, own, own if self._normalisation == "plane" else joint_extremes(stack))
 
     def _ask(self, place: Place, embeddings: PatchEmbeddings, query: Query) -> None:
         """Have a worker make one map."""

@@ -6,7 +6,6 @@ what is chosen (the plan) and what is known (embeddings, failures). Everything e
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from napari_dinosim.embeddings import PatchEmbeddings
     from napari_dinosim.engine import Engine
     from napari_dinosim.errors import DinosimError
+    from napari_dinosim.frozen import FrozenMaps
     from napari_dinosim.planes import PlaneIndex
     from napari_dinosim.prompts import PromptSet
     from napari_dinosim.similarity import Query
@@ -75,7 +75,6 @@ class SimilaritySession:
         self._told_nonfinite: set[str] = set()
         self._patch_sizes: dict[EncoderChoice, int] = {}
         self._scoring = Scoring(engine, self._embeddings, self._planes)
-        self.frozen_maps = self._scoring.frozen
         self._scoring.changed.connect(self._map_made)
         self._scoring.failed.connect(self.failed.emit)
         self._schedule = EmbeddingSchedule(engine, slot or EncoderSlot(), self._cache, self._plan)
@@ -84,8 +83,6 @@ class SimilaritySession:
         self._schedule.progress_changed.connect(self.progress_changed.emit)
         self._schedule.told.connect(self.message.emit)
         self._schedule.failed.connect(self._failed)
-
-    # ---- what is chosen ------------------------------------------------------------------------------------------
 
     @property
     def encoder(self) -> EncoderChoice:
@@ -158,6 +155,7 @@ class SimilaritySession:
         known = self._plan.inputs.get(key)
         if known is None or known.version != image.version:
             self._stale.pop(key, None)
+            self._scoring.forget(key)
         self._plan.inputs[key] = image
         self._plan.shown[key] = plane
         self._cache.drop_other_versions(key, image.version)
@@ -168,6 +166,7 @@ class SimilaritySession:
         if self._plan.inputs.pop(key, None) is not None:
             self._plan.shown.pop(key)
             self._plan.views.pop(key, None)
+            self._scoring.forget(key)
             self._refresh()
             self.map_changed.emit(key)
         if forget:
@@ -212,8 +211,6 @@ class SimilaritySession:
         self._schedule.cancel()
         self._tell_states()
 
-    # ---- what is known -------------------------------------------------------------------------------------------
-
     def state(self, key: str) -> InputState:
         """State of the plane of an input that is on screen, and how many planes are embedded."""
         image = self._plan.inputs.get(key)
@@ -222,8 +219,7 @@ class SimilaritySession:
         cache_key = self._plan.key(key, self._plan.shown[key])
         state = self._schedule.state(cache_key)
         if image.planes:
-            total = math.prod(image.like(cache_key.plane)[0])
-            state = replace(state, planes=(self._cache.count(cache_key.stack), total))
+            state = replace(state, planes=(self._cache.count(cache_key.stack), image.count(cache_key.plane)))
         if cache_key not in self._cache:
             return state
         found = self.shown_map(key)
@@ -239,6 +235,10 @@ class SimilaritySession:
     def shown_map(self, key: str) -> SimilarityMap | None:
         """Similarity map of the plane of an input that is on screen."""
         return self.map(key, self._plan.shown[key]) if key in self._plan.inputs else None
+
+    def frozen_maps(self, key: str) -> FrozenMaps:
+        """Hold the maps of an input as they are now, for another thread to make."""
+        return self._scoring.frozen(key)
 
     def _embeddings(self, key: str, plane: PlaneIndex) -> PatchEmbeddings | None:
         return self._cache.get(self._plan.key(key, plane)) if key in self._plan.inputs else None
@@ -293,7 +293,7 @@ class SimilaritySession:
         if embeddings.nonfinite and key.source not in self._told_nonfinite:
             self._told_nonfinite.add(key.source)
             self.message.emit(f"{self._plan.inputs[key.source].name} holds NaN or ±inf; they are treated as black.")
-        self._scoring.forget(key.source, key.plane)
+        self._scoring.renew(key.source, key.plane)
         if (key.source, key.plane) in self._plan.prompts.sources():
             self._refresh()
             return

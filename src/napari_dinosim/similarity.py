@@ -15,7 +15,7 @@ import torch
 from napari_dinosim.errors import EncoderMismatchError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from torch import Tensor
 
@@ -135,6 +135,13 @@ def extremes(scores: Tensor) -> tuple[float, float]:
         known = scores[~scores.isnan()]
         low, high = (float(value) for value in known.aminmax()) if len(known) else (math.nan, math.nan)
     return low, high
+
+
+def joint_extremes(pairs: Iterable[tuple[float, float]]) -> tuple[float, float]:
+    """Lowest and highest of several pairs of extremes; (nan, nan) where nothing is known."""
+    known = [pair for pair in pairs if not math.isnan(pair[0])]
+    nothing = math.nan
+    return min((low for low, _ in known), default=nothing), max((high for _, high in known), default=nothing)
 
 
 def stretch(scores: Tensor, low: float, high: float) -> Tensor:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from napari_dinosim.planes import axes_of, split_shape
 
@@ -99,6 +100,10 @@ class ImageInput:
         """How many planes there are along the same axes as one, and their (height, width) in pixels."""
         return split_shape((*self.planes, *self.shape), axes_of(plane))
 
+    def count(self, plane: PlaneIndex) -> int:
+        """How many planes there are in all along the same axes as one."""
+        return math.prod(self.like(plane)[0])
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SimilarityMap:
@@ -119,6 +124,13 @@ class SimilarityMap:
     values: NDArray[np.float32]
     grid: PatchGrid
     best: float
+
+    @classmethod
+    def of(cls, scores: Tensor, grid: PatchGrid, own: tuple[float, float], over: tuple[float, float]) -> Self:
+        """Stretch scores, whose own extremes are known, over others, such as those of a whole stack."""
+        from napari_dinosim.similarity import stretch
+
+        return cls(scores, stretch(scores, *over).numpy(), grid, own[1])
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,9 +160,13 @@ def embed_underway(
         if done < total and key == plain_key(key):
             job.report(Grown(found))
 
+    def cancelled() -> bool:
+        return job.cancelled
+
     try:
-        hooks: dict[str, Any] = {"on_progress": advance, "cancelled": lambda: job.cancelled, "told": job.tell}
-        return encode_plane(plane, encoder, partial=work, focus=look, **hooks)
+        return encode_plane(
+            plane, encoder, on_progress=advance, cancelled=cancelled, told=job.tell, partial=work, focus=look
+        )
     finally:
         held.seconds += time.perf_counter() - began
 

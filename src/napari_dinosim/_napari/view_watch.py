@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
     from napari_dinosim._napari.offering import Offering
+    from napari_dinosim._napari.searched import Searched
     from napari_dinosim.session import SimilaritySession
 
 VIEW_MS = 200
@@ -86,11 +87,14 @@ class ViewWatch:
         ]
 
     def _sliders_moved(self, _event: Any) -> None:
-        for found in self._offering.checked():
-            self._session.show_plane(found.key, self._offering.plane(found.image))
+        self._tell_planes([found for found in self._offering.checked() if found.image.ndim > 2])
         self.scrolled.emit()
 
-    def _axes_turned(self, event: Any) -> None:
-        self._sliders_moved(event)
+    def _tell_planes(self, images: list[Searched]) -> None:
+        for found in images:
+            self._session.show_plane(found.key, self._offering.plane(found.image))
+
+    def _axes_turned(self, _event: Any) -> None:
+        self._tell_planes(self._offering.checked())
         self._tell_views()
         self.turned.emit()
