@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -52,6 +53,7 @@ class Bench:
                 QApplication.processEvents()
             if ready():
                 return
+            time.sleep(0.005)  # else the worker waits for the interpreter, and most of all while it imports
 
 
 @pytest.fixture

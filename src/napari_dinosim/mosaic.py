@@ -131,15 +131,14 @@ class Mosaic:
                             weights[_moved(down, top - row), _moved(across, left - col)])  # fmt: skip
 
     def _blend(self, i: int, j: int, down: slice, across: slice, units: Tensor, weights: Tensor) -> None:
-        """Add to a rectangle of one block."""
+        """Add to a rectangle of one block, in a few large steps: many small ones would wait for a busy GUI thread."""
         with self._lock:
             block = self._blocks.get((i, j)) or self._make(i, j, units.shape[-1])
             vectors, lengths = block.vectors[down, across], block.lengths[down, across]
-            for k in range(len(units)):  # row by row, to spare copies of the whole
-                total = vectors[k].float() * lengths[k, :, None] + units[k] * weights[k, :, None]
-                length: Tensor = torch.linalg.vector_norm(total, dim=-1)
-                vectors[k] = (total / (length[:, None] + EPSILON)).to(vectors.dtype)
-                lengths[k] = length.clamp_min(EPSILON)
+            total = vectors.float() * lengths[..., None] + units * weights[..., None]
+            length: Tensor = torch.linalg.vector_norm(total, dim=-1)
+            vectors.copy_(total / (length[..., None] + EPSILON))
+            lengths.copy_(length.clamp_min(EPSILON))
             block.whole = block.whole or bool((block.lengths > 0).all())
             self._blocks[i, j] = block
 
