@@ -195,7 +195,8 @@ class Mosaic:
         for (i, j), block in list(self._blocks.items()):
             with self._lock:
                 found = cosine_scores(block.vectors, query, combine)
-                found[block.lengths == 0] = torch.nan
+                if not block.whole:
+                    found[block.lengths == 0] = torch.nan
             scores[i * self._side : i * self._side + len(found), j * self._side : j * self._side + found.shape[1]] = (
                 found
             )
