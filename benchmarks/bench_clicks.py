@@ -33,7 +33,7 @@ def plain(bench, drawn):
     maps = bench.widget.controller.maps
     held = {}
     for key, image in session.inputs.items():
-        vectors = session._embeddings(key, ()).vectors
+        vectors = session.embeddings(key, ()).vectors
         held[key] = (vectors.reshape(-1, vectors.shape[-1]).numpy(), vectors.shape[:2], image.shape)
     first = next(iter(held))
     places = itertools.cycle([37, 2000, 911])

@@ -100,7 +100,7 @@ def field(side: int) -> None:
         highest = max(highest, process.memory_info().rss)
     seconds = time.perf_counter() - begun
     key = next(iter(session.inputs))
-    mosaic = session._embeddings(key, ()).mosaic
+    mosaic = session.embeddings(key, ()).mosaic
     known = sum(int((block.lengths > 0).sum()) for block in mosaic.blocks)
     session.set_prompts(PromptSet((Prompt(key, side / 2, side / 2),)))
     work_until(lambda: session.shown_map(key) is not None, 1)
@@ -129,7 +129,7 @@ def click(side: int, dimension: int, clicks: int = 20) -> None:
         viewer.window._qt_viewer.canvas.native.repaint()
         QApplication.processEvents()
         taken.append(1000 * (time.perf_counter() - begun))
-    mosaic = session._embeddings(key, ()).mosaic
+    mosaic = session.embeddings(key, ()).mosaic
     low, high = np.percentile(taken[3:], [50, 95])
     print(
         f"click on {side}², D = {dimension} ({mosaic.nbytes / 1e6:.0f} MB of embeddings): "

@@ -25,7 +25,7 @@ FLOORS = (
     ("encoders", "positional", "samples", "figure", "export", "frozen"),
     ("partial", "tiling", "cost", "analysis"),
     ("embedding", "engine", "store", "loading", "cache"),
-    ("plan", "underway", "scoring"),
+    ("plan", "underway", "querying", "scoring"),
     ("schedule",),
     ("session",),
     ("cli", "demo", "_napari"),

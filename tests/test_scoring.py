@@ -123,7 +123,7 @@ def test_large_maps_are_made_by_a_worker_and_the_one_before_stays_until_then(des
 
 def test_many_maps_in_a_row_go_to_the_worker_too(desk, monkeypatch):
     desk.start()
-    counts = [desk.session._embeddings(*place).count for place in (("stack", (1,)), ("one", ()))]
+    counts = [desk.session.embeddings(*place).count for place in (("stack", (1,)), ("one", ()))]
     monkeypatch.setattr(scoring, "AT_ONCE", sum(counts) - 1)
     monkeypatch.setattr(scoring, "ROW_SECONDS", 1000)
     desk.prompt(CLICK)

@@ -26,10 +26,10 @@ Result = TypeVar("Result")
 Deliver = Callable[[Callable[[], None]], None]
 """Arranges for a function to be called in the owner's thread, in order, soon."""
 
-Lane = Literal["embedding", "scoring", "export"]
+Lane = Literal["embedding", "scoring", "analysis", "export"]
 """Kinds of work that do not wait for each other."""
 
-LANES: tuple[Lane, ...] = ("embedding", "scoring", "export")
+LANES: tuple[Lane, ...] = ("embedding", "scoring", "analysis", "export")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ class Engine:
         on_done, on_error, on_progress : callable
             Called in the owner's thread, unless the job was cancelled. Every exception reaches ``on_error``
             as a :class:`DinosimError`.
-        lane : {"embedding", "scoring", "export"}
+        lane : {"embedding", "scoring", "analysis", "export"}
             Pieces of work in one lane wait for each other, those in different lanes do not.
 
         Returns

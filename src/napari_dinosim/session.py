@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from psygnal import Signal
 
 from napari_dinosim.cache import CacheKey, EmbeddingCache
-from napari_dinosim.errors import NotEmbeddedError, OutsideImageError
 from napari_dinosim.loading import EncoderChoice, EncoderSlot
 from napari_dinosim.plan import Plan, Scope, View
+from napari_dinosim.querying import make_query
 from napari_dinosim.schedule import EmbeddingSchedule
 from napari_dinosim.scoring import Normalisation, Scoring
 from napari_dinosim.states import ImageInput, InputState, SimilarityMap, Stage
@@ -22,11 +22,10 @@ from napari_dinosim.states import ImageInput, InputState, SimilarityMap, Stage
 if TYPE_CHECKING:
     from napari_dinosim.embeddings import PatchEmbeddings
     from napari_dinosim.engine import Engine
-    from napari_dinosim.errors import DinosimError
+    from napari_dinosim.errors import DinosimError, OutsideImageError
     from napari_dinosim.frozen import FrozenMaps
     from napari_dinosim.planes import PlaneIndex
     from napari_dinosim.prompts import PromptSet
-    from napari_dinosim.similarity import Query
 
 
 class SimilaritySession:
@@ -74,7 +73,7 @@ class SimilaritySession:
         self._stale: dict[str, str] = {}
         self._told_nonfinite: set[str] = set()
         self._patch_sizes: dict[EncoderChoice, int] = {}
-        self._scoring = Scoring(engine, self._embeddings, self._planes)
+        self._scoring = Scoring(engine, self.embeddings, self.embedded_planes)
         self._scoring.changed.connect(self._map_made)
         self._scoring.failed.connect(self.failed.emit)
         self._schedule = EmbeddingSchedule(engine, slot or EncoderSlot(), self._cache, self._plan)
@@ -240,35 +239,23 @@ class SimilaritySession:
         """Hold the maps of an input as they are now, for another thread to make."""
         return self._scoring.frozen(key)
 
-    def _embeddings(self, key: str, plane: PlaneIndex) -> PatchEmbeddings | None:
+    def embeddings(self, key: str, plane: PlaneIndex) -> PatchEmbeddings | None:
+        """Embeddings of a plane of an input by the chosen encoder, as far as there are any."""
         return self._cache.get(self._plan.key(key, plane)) if key in self._plan.inputs else None
 
-    def _planes(self, key: str) -> list[PlaneIndex]:
+    def embedded_planes(self, key: str) -> list[PlaneIndex]:
+        """Planes of an input, along the axes on screen, of which there are embeddings."""
         return self._cache.planes(self._plan.key(key, self._plan.shown[key]).stack) if key in self._plan.inputs else []
 
     def _refresh(self) -> None:
         """Make the query anew from all prompts whose plane is embedded, then everything that hangs on it."""
-        self._scoring.set_query(self._make_query())
+        self._scoring.set_query(make_query(self._plan.prompts, self.embeddings, self._outside))
         self._tell_maps()
         self._tell_states()
         self._schedule.pump()
 
-    def _make_query(self) -> Query | None:
-        from napari_dinosim.similarity import Query
-
-        queries = []
-        for (source, plane), places in self._plan.prompts.sources().items():
-            embeddings = self._embeddings(source, plane)
-            if embeddings is None:  # not yet: it joins the query when it is embedded
-                continue
-            for place in places:
-                try:
-                    queries.append(embeddings.query([place], self._plan.prompts.combine))
-                except OutsideImageError as error:
-                    self.message.emit(f"{self._plan.inputs[source].name}: {error}")
-                except NotEmbeddedError:
-                    continue
-        return Query.join(queries) if queries else None
+    def _outside(self, source: str, error: OutsideImageError) -> None:
+        self.message.emit(f"{self._plan.inputs[source].name}: {error}")
 
     def _tell_states(self) -> None:
         for key in self._plan.inputs:

@@ -35,7 +35,7 @@ class Exporting:
         self.export.progressed.connect(self.fractions.append)
 
     def write(self, layer, target: Path, version: str = "0.5") -> Path:
-        self.export.start(layer, target, version)
+        self.export.write(layer, target, version)
         assert spin(20, lambda: not self.export.running)
         return target
 
@@ -138,7 +138,7 @@ def test_prompts_set_meanwhile_do_not_change_the_file(exporting, tmp_path):
     bench.start()
     bench.point(layer, (37, 120))
     before = bench.map_of(layer).data.copy()
-    exporting.export.start(layer, tmp_path / "m.tif")
+    exporting.export.write(layer, tmp_path / "m.tif")
     bench.prompts.data = [(80, 20)]
     bench.wait()
     assert spin(20, lambda: not exporting.export.running)
@@ -344,8 +344,8 @@ def test_press_again_cancels(desk, monkeypatch, tmp_path):
     maps = {}
     monkeypatch.setattr(found.session, "frozen_maps", lambda _key: maps.get)
     answer(monkeypatch, tmp_path / "m.tif")
-    found.widget.export.export.start(layer, tmp_path / "m.tif")
-    assert spin(20, lambda: found.widget.export.text == "Cancel export · 2 %")
+    found.widget.export.export.write(layer, tmp_path / "m.tif")
+    assert spin(20, lambda: found.widget.export.text == "Cancel · 2 %")
     assert found.widget.export.enabled
     press(found)
     assert found.widget.message.value == "Cancelled: no map was written."
@@ -360,7 +360,7 @@ def test_press_again_cancels(desk, monkeypatch, tmp_path):
 def test_closing_the_widget_stops_the_writing(desk, tmp_path):
     found = desk(Image(np.zeros((14_000, 14_000), np.uint8), name="a"))
     export = found.widget.export.export
-    export.start(found.viewer.layers["a"], tmp_path / "m.tif")
+    export.write(found.viewer.layers["a"], tmp_path / "m.tif")
     assert spin(20, lambda: list(tmp_path.iterdir()) != [])
     found.viewer.window.remove_dock_widget(found.dock)
     assert spin(20, lambda: list(tmp_path.iterdir()) == [])

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from psygnal import Signal
 
 from napari_dinosim._napari.coordinates import leading_shape, plane_shape, world_matrix
 from napari_dinosim._napari.roles import key_of
+from napari_dinosim._napari.task import Task
 from napari_dinosim.errors import ExportError
 from napari_dinosim.export import TIFF_ENDINGS, ZARR_ENDING, export_map
 
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
     from napari.layers import Image, Layer
 
-    from napari_dinosim.engine import Engine, Job, Progress
-    from napari_dinosim.errors import DinosimError
+    from napari_dinosim.engine import Engine, Job
     from napari_dinosim.session import SimilaritySession
 
 FORMATS = {
@@ -118,7 +117,7 @@ def target_of(path: str, chosen: str, layers: Iterable[Layer]) -> Path:
     return target
 
 
-class MapExport:
+class MapExport(Task):
     """Writes one map at a time, in a worker of the engine.
 
     Parameters
@@ -127,21 +126,11 @@ class MapExport:
     session : SimilaritySession
     """
 
-    progressed = Signal(object)
-    """How much is written, from 0 to 1; None when nothing is."""
-    told = Signal(str, bool)
-    """Something to show the person, and whether it is an error."""
-
     def __init__(self, engine: Engine, session: SimilaritySession) -> None:
-        self._engine, self._session = engine, session
-        self._job: Job[Path] | None = None
+        super().__init__(engine, "export")
+        self._session = session
 
-    @property
-    def running(self) -> bool:
-        """Whether a map is being written."""
-        return self._job is not None
-
-    def start(self, image: Image, target: Path, version: str = "0.5") -> None:
+    def write(self, image: Image, target: Path, version: str = "0.5") -> None:
         """Write the map over an image as it is now; what happens in the viewer meanwhile does not change it."""
         maps, place, name = self._session.frozen_maps(key_of(image)), place_of(image), image.name
         shape = leading_shape(image) + plane_shape(image)
@@ -161,25 +150,7 @@ class MapExport:
                 cancelled=lambda: job.cancelled,
             )
 
-        def progress(progress: Progress) -> None:
-            self.progressed.emit(progress.fraction)
+        def done(path: Path) -> str:
+            return f"The map over {name} is in {path}." + ("" if place.straight else NOT_KEPT)
 
-        def done(path: Path) -> None:
-            self._end(f"The map over {name} is in {path}." + ("" if place.straight else NOT_KEPT))
-
-        self._job = self._engine.submit(work, on_done=done, on_error=self._failed, on_progress=progress, lane="export")
-        self.progressed.emit(0.0)
-
-    def cancel(self) -> None:
-        """Stop writing; nothing of the file is kept."""
-        if self._job is not None:
-            self._job.cancel()
-            self._end("Cancelled: no map was written.")
-
-    def _failed(self, error: DinosimError) -> None:
-        self._end(str(error), True)
-
-    def _end(self, sentence: str, is_error: bool = False) -> None:
-        self._job = None
-        self.progressed.emit(None)
-        self.told.emit(sentence, is_error)
+        self.start(work, done, "Cancelled: no map was written.")

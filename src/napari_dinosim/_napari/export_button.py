@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import PushButton
 from qtpy.QtWidgets import QFileDialog
 
 from napari_dinosim._napari.coordinates import shown_axes
@@ -12,6 +11,7 @@ from napari_dinosim._napari.export import FORMATS, MapExport, suggested, target_
 from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.patch_overlay import image_to_draw
 from napari_dinosim._napari.roles import MAP, MARK, is_ours, key_of
+from napari_dinosim._napari.task import TaskButton
 from napari_dinosim.errors import ExportError
 from napari_dinosim.planes import LAST
 
@@ -29,7 +29,7 @@ OTHER_AXES = (
 )
 
 
-class ExportButton(PushButton):
+class ExportButton(TaskButton):
     """Writes the map over the active image, else over the one clicked last.
 
     Parameters
@@ -38,12 +38,11 @@ class ExportButton(PushButton):
     """
 
     def __init__(self, controller: Controller) -> None:
-        super().__init__(text=IDLE, enabled=False, tooltip=NO_MAP)
         self._controller = controller
         self.export = MapExport(controller.engine, controller.session)
-        self.export.progressed.connect(self._show_progress)
+        super().__init__(self.export, IDLE, NO_MAP, self._choose_file)
+        self.export.progressed.connect(self._look)
         self.export.told.connect(controller.told.emit)
-        self.changed.connect(guarded(self._press))
         self._look_again = guarded(self._look)
         controller.rows_changed.connect(self._look_again)
         controller.row_changed.connect(self._look_again)
@@ -72,14 +71,7 @@ class ExportButton(PushButton):
         if not self.export.running:
             self.tooltip = NO_MAP if image is None else f"Write the similarity map over {image.name} to a file."
 
-    def _show_progress(self, fraction: float | None) -> None:
-        self.text = IDLE if fraction is None else f"Cancel export · {fraction:.0%}".replace("%", " %")
-        self._look()
-
-    def _press(self, _clicked: bool) -> None:
-        if self.export.running:
-            self.export.cancel()
-            return
+    def _choose_file(self) -> None:
         image = self._image()
         if image is None:
             return
@@ -91,6 +83,6 @@ class ExportButton(PushButton):
         if not path:
             return
         try:
-            self.export.start(image, target_of(path, chosen, self._controller.viewer.layers), FORMATS[chosen][1])
+            self.export.write(image, target_of(path, chosen, self._controller.viewer.layers), FORMATS[chosen][1])
         except ExportError as error:
             self._controller.told.emit(str(error), True)

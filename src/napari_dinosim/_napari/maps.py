@@ -13,14 +13,15 @@ from napari_dinosim._napari.coordinates import leading_shape, place_like, placem
 from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.lazy_map import LazyMap
 from napari_dinosim._napari.preferences import map_looks
-from napari_dinosim._napari.roles import MAP, MARK, claim, is_ours, key_of, mark
+from napari_dinosim._napari.results import find, put
+from napari_dinosim._napari.roles import MAP, key_of, mark
 from napari_dinosim._napari.searched import Searched
 from napari_dinosim.planes import LAST
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from napari.components import LayerList, ViewerModel
+    from napari.components import ViewerModel
 
     from napari_dinosim.planes import Axes
     from napari_dinosim.session import SimilaritySession
@@ -160,8 +161,7 @@ class MapLayers:
     def _adopt(self, image: Image, lazy: bool) -> Image | None:
         """Take over the map of an image that an earlier widget left."""
         key = key_of(image)
-        left = (layer for layer in self._viewer.layers if is_ours(layer, MAP) and layer.metadata[MARK]["source"] == key)
-        layer = next(left, None)
+        layer = find(self._viewer, MAP, key)
         if layer is not None:
             self._layers[key] = layer
             if (layer.ndim, layer.multiscale) == (image.ndim, _large(image)):
@@ -181,11 +181,7 @@ class MapLayers:
             **(looks | self._looks.get(key, {})),
             **placement(image),
         )
-        claim(layer)
-        layers: LayerList = self._viewer.layers
-        active = layers.selection.active
-        layers.insert(max(layers.index(below) for below in found.layers) + 1, layer)
-        layers.selection.active = active  # the person goes on with what was in hand
+        put(self._viewer, layer, found.layers)
         self._layers[key] = layer
         return layer
 

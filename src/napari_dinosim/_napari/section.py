@@ -35,5 +35,8 @@ class Section(QCollapsible):  # type: ignore[misc]
         self._title = title
         self._show_title()
 
+    def shutdown(self) -> None:
+        """Let go of what it holds, when the widget is closed; a section that holds something says what."""
+
     def _show_title(self, _open: bool = False) -> None:
         self.setText(f"{'▾' if self.isExpanded() else '▸'} {self._title}")

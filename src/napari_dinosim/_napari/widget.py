@@ -24,14 +24,19 @@ from napari_dinosim._napari.intensity_box import IntensityBox
 from napari_dinosim._napari.message_label import MessageLabel
 from napari_dinosim._napari.preferences import with_live
 from napari_dinosim._napari.presence import Presence, leave
+from napari_dinosim._napari.scrolling import scrolled
 from napari_dinosim._napari.sentences import FIRST
 from napari_dinosim._napari.warm_up import describe_auto
 from napari_dinosim._napari.weights_panel import WeightsPanel
 from napari_dinosim.encoders.catalogue import BUILTIN_NAME
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import napari
 
+    from napari_dinosim._napari.controller import Controller
+    from napari_dinosim._napari.section import Section
     from napari_dinosim.states import Overall
 
 STEPS = 1000
@@ -40,6 +45,8 @@ STEPS = 1000
 WEIGHTS_FILES = "Weights (*.safetensors *.pth *.pt *.bin);;All files (*)"
 START = "Start: make the prompts layer and embed the checked images (Alt+S). Then click on what you look for."
 COMBINE = [("maximum", "max"), ("mean", "mean")]
+SECTIONS: tuple[Callable[[Controller], Section], ...] = ()
+"""Folded sections below the main job, in their order; each is made with the controller."""
 
 
 class DinosimWidget(Container):  # type: ignore[type-arg]
@@ -83,22 +90,28 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
         buttons = Container(widgets=[self.start, self.cancel], layout="horizontal", labels=False)
         choices.margins = buttons.margins = (0, 0, 0, 0)
         rows = [title, self.encoder, choices, self.debias, self.weights, buttons, self.progress, self.patches]
-        super().__init__(widgets=[*rows, self.export, self.message], labels=False)
+        self.body = Container(widgets=[*rows, self.export, self.message], labels=False)
+        super().__init__(labels=False)
         self.images = ImageList()
         self.channels = ChannelsButton(self.controller, self.images)
         self.intensity = IntensityBox(self.controller, self.images)
         self.extent = ExtentSection(self.controller)
+        self.sections: list[Section] = [make(self.controller) for make in SECTIONS]
         self._arrange()
         self._connect()
         self._show_rows()
 
     def _arrange(self) -> None:
         """Finish in Qt what magicgui has no words for."""
-        layout = self.native.layout()
+        self.native.layout().addWidget(scrolled(self.body.native))
+        self.margins = (0, 0, 0, 0)
+        layout = self.body.native.layout()
         layout.insertWidget(0, self.images)
         layout.insertWidget(1, self.channels)
         for section in (self.extent, self.intensity):
             layout.insertWidget(layout.indexOf(self.debias.native) + 1, section)
+        for section in self.sections:
+            layout.addWidget(section)
         layout.addStretch(1)
         for box in (self.encoder, self.device, self.combine):
             box.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
@@ -136,7 +149,8 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
         self.weights.here.connect(controller.session.prepare)
         self._show_choices()
         naming = describe_auto(controller.engine, self.device.name_auto)
-        ends = self.weights.shutdown, self.channels.shutdown, self.export.shutdown, naming.cancel
+        ends = [self.weights.shutdown, self.channels.shutdown, self.export.shutdown, naming.cancel]
+        ends += [section.shutdown for section in self.sections]
         self._presence = Presence(self.native, partial(leave, controller, links, ends, id(self)))
 
     # ---- what the person does ------------------------------------------------------------------------------------

@@ -1,0 +1,47 @@
+"""Layers that come of an analysis: found again, made once, and put where they belong without taking what is in hand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_dinosim._napari.roles import MARK, claim, is_ours
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from napari.components import LayerList, ViewerModel
+    from napari.layers import Layer
+
+
+def find(viewer: ViewerModel, kind: str, source: str) -> Layer | None:
+    """Return the result layer of a kind that we made for an input, where the viewer still holds it.
+
+    Parameters
+    ----------
+    viewer : Viewer
+    kind : str
+        One of the roles.
+    source : str
+        Key of the input, or whatever the layer was marked with as its ``source``.
+    """
+    held = (layer for layer in viewer.layers if is_ours(layer, kind) and layer.metadata[MARK].get("source") == source)
+    return next(held, None)
+
+
+def put(viewer: ViewerModel, layer: Layer, above: Iterable[Layer] = ()) -> None:
+    """Add a marked layer right above others; the person goes on with the layer that was in hand.
+
+    Parameters
+    ----------
+    viewer : Viewer
+    layer : Layer
+        With our mark in its metadata; see :func:`napari_dinosim._napari.roles.mark`.
+    above : iterable of Layer
+        Those that are no longer there do not count; on top of all where none is.
+    """
+    claim(layer)
+    layers: LayerList = viewer.layers
+    active = layers.selection.active
+    below = [layers.index(other) for other in above if other in layers]
+    layers.insert(max(below) + 1 if below else len(layers), layer)
+    layers.selection.active = active

@@ -1,0 +1,127 @@
+"""One piece of work at a time, off the GUI thread, and the button that starts it, tells its progress and cancels it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from magicgui.widgets import PushButton
+from psygnal import Signal
+
+from napari_dinosim._napari.guard import guarded
+from napari_dinosim.engine import Note, Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_dinosim.engine import Engine, Job, Lane
+    from napari_dinosim.errors import DinosimError
+
+    Result = TypeVar("Result")
+
+
+class Task:
+    """Runs one piece of work at a time in a worker of the engine.
+
+    Parameters
+    ----------
+    engine : Engine
+    lane : {"analysis", "export"}
+        Tasks of one lane wait for each other.
+    """
+
+    progressed = Signal(object)
+    """How much is done, from 0 to 1; None when nothing runs."""
+    told = Signal(str, bool)
+    """Something to show the person, and whether it is an error."""
+
+    def __init__(self, engine: Engine, lane: Lane = "analysis") -> None:
+        self._engine, self._lane = engine, lane
+        self._job: Job[Any] | None = None
+        self._if_cancelled = ""
+
+    @property
+    def running(self) -> bool:
+        """Whether work is under way."""
+        return self._job is not None
+
+    def start(
+        self,
+        work: Callable[[Job[Result]], Result],
+        done: Callable[[Result], str | None],
+        if_cancelled: str = "Cancelled.",
+    ) -> None:
+        """Begin; what was under way is dropped.
+
+        Parameters
+        ----------
+        work : callable(job) -> result
+            Runs in the worker, without Qt or layers; calls ``job.advance(done, total)`` and looks at ``job.cancelled``.
+        done : callable(result) -> str or None
+            Runs in Qt's thread; what it returns is told.
+        if_cancelled : str
+            What is told when the person cancels.
+        """
+        if self._job is not None:
+            self._job.cancel()
+        self._if_cancelled = if_cancelled
+
+        def finished(result: Result) -> None:
+            self._end("")
+            sentence = done(result)
+            if sentence:
+                self.told.emit(sentence, False)
+
+        self._job = self._engine.submit(
+            work, on_done=finished, on_error=self._failed, on_progress=self._progress, lane=self._lane
+        )
+        self.progressed.emit(0.0)
+
+    def cancel(self) -> None:
+        """Stop; nothing comes of it."""
+        if self._job is not None:
+            self._job.cancel()
+            self._end(self._if_cancelled)
+
+    def _progress(self, progress: Progress | Note) -> None:
+        if isinstance(progress, Progress):
+            self.progressed.emit(progress.fraction)
+        else:
+            self.told.emit(progress.text, False)
+
+    def _failed(self, error: DinosimError) -> None:
+        self._end(str(error), True)
+
+    def _end(self, sentence: str, is_error: bool = False) -> None:
+        self._job = None
+        self.progressed.emit(None)
+        if sentence:
+            self.told.emit(sentence, is_error)
+
+
+class TaskButton(PushButton):
+    """Starts a task; while it runs, says how far it is, and cancels.
+
+    Parameters
+    ----------
+    task : Task
+    text : str
+        While nothing runs.
+    tooltip : str
+    press : callable()
+        Called for a click while nothing runs: starts the task.
+    """
+
+    def __init__(self, task: Task, text: str, tooltip: str, press: Callable[[], object]) -> None:
+        super().__init__(text=text, tooltip=tooltip)
+        self._idle, self._task, self._start = text, task, press
+        task.progressed.connect(self._show)
+        self.changed.connect(guarded(self._press))
+
+    def _press(self, _clicked: bool) -> None:
+        if self._task.running:
+            self._task.cancel()
+        else:
+            self._start()
+
+    def _show(self, fraction: float | None) -> None:
+        self.text = self._idle if fraction is None else f"Cancel · {fraction:.0%}".replace("%", " %")
