@@ -25,18 +25,15 @@ from napari_dinosim._napari.message_label import MessageLabel
 from napari_dinosim._napari.preferences import with_live
 from napari_dinosim._napari.presence import Presence, leave
 from napari_dinosim._napari.scrolling import scrolled
+from napari_dinosim._napari.sections import SECTIONS
 from napari_dinosim._napari.sentences import FIRST
 from napari_dinosim._napari.warm_up import describe_auto
 from napari_dinosim._napari.weights_panel import WeightsPanel
 from napari_dinosim.encoders.catalogue import BUILTIN_NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import napari
 
-    from napari_dinosim._napari.controller import Controller
-    from napari_dinosim._napari.section import Section
     from napari_dinosim.states import Overall
 
 STEPS = 1000
@@ -45,8 +42,6 @@ STEPS = 1000
 WEIGHTS_FILES = "Weights (*.safetensors *.pth *.pt *.bin);;All files (*)"
 START = "Start: make the prompts layer and embed the checked images (Alt+S). Then click on what you look for."
 COMBINE = [("maximum", "max"), ("mean", "mean")]
-SECTIONS: tuple[Callable[[Controller], Section], ...] = ()
-"""Folded sections below the main job, in their order; each is made with the controller."""
 
 
 class DinosimWidget(Container):  # type: ignore[type-arg]
@@ -96,7 +91,7 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
         self.channels = ChannelsButton(self.controller, self.images)
         self.intensity = IntensityBox(self.controller, self.images)
         self.extent = ExtentSection(self.controller)
-        self.sections: list[Section] = [make(self.controller) for make in SECTIONS]
+        self.sections = [make(self.controller) for make in SECTIONS]
         self._arrange()
         self._connect()
         self._show_rows()

@@ -1,0 +1,14 @@
+"""The folded sections below the main job, in their order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_dinosim._napari.controller import Controller
+    from napari_dinosim._napari.section import Section
+
+SECTIONS: tuple[Callable[[Controller], Section], ...] = ()
+"""Each is made with the controller when the widget opens, and shut down when it is closed."""
