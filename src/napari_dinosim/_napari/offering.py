@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_dinosim._napari.channel_axis import MOST_CHANNELS, axis_input, channel_axes
@@ -27,6 +29,27 @@ if TYPE_CHECKING:
     from napari_dinosim.states import ImageInput
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a person chose of a viewer's images, for the time after the widget was closed.
+
+    Parameters
+    ----------
+    unchecked : frozenset of str
+        Keys of the images that are left out.
+    composed : tuple of tuple of str
+        Keys of the layers of each composition.
+    channel_axes : tuple of (str, int)
+        Layers of which the channels along an axis are composed.
+    intensities : Intensities
+    """
+
+    unchecked: frozenset[str]
+    composed: tuple[tuple[str, ...], ...]
+    channel_axes: tuple[tuple[str, int], ...]
+    intensities: Intensities
+
+
 class Offering:
     """Gives a viewer's images to a session.
 
@@ -45,6 +68,25 @@ class Offering:
         self._revisions = Revisions()
         self._finders = LimitFinders()
         self.intensities = Intensities()
+
+    def kept(self) -> Kept:
+        """Return what is chosen, to be given to :meth:`restore`."""
+        composed, axes = tuple(self._composed.values()), tuple(self._channel_axes.items())
+        return Kept(frozenset(self._unchecked), composed, axes, self.intensities)
+
+    def restore(self, kept: Kept) -> None:
+        """Choose again what was chosen, as far as the layers are still there and can be read so."""
+        self.intensities = kept.intensities
+        for found in self.all():
+            self.offer(found)
+        for keys, axis in [
+            *((keys, None) for keys in kept.composed),
+            *(((key,), axis) for key, axis in kept.channel_axes),
+        ]:
+            with contextlib.suppress(ImageError):
+                self.compose(keys, axis)
+        for key in kept.unchecked:
+            self.check(key, False)
 
     # ---- what is searched ----------------------------------------------------------------------------------------
 
