@@ -25,7 +25,7 @@ FLOORS = (
     ("encoders", "positional", "samples", "figure", "export", "frozen"),
     ("partial", "tiling", "cost", "analysis"),
     ("embedding", "engine", "store", "loading", "cache"),
-    ("plan", "underway", "querying", "scoring"),
+    ("plan", "underway", "querying", "scoring", "previewing"),
     ("schedule",),
     ("session",),
     ("cli", "demo", "_napari"),

@@ -75,6 +75,11 @@ class Scoring:
         """Over what maps are stretched."""
         return self._normalisation
 
+    @property
+    def busy(self) -> bool:
+        """Whether a worker makes maps."""
+        return bool(self._jobs)
+
     def set_query(self, query: Query | None) -> None:
         """Begin anew with another query, or with none."""
         comparable = query is not None and self._query is not None and query.encoder == self._query.encoder

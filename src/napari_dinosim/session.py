@@ -14,9 +14,9 @@ from psygnal import Signal
 from napari_dinosim.cache import CacheKey, EmbeddingCache
 from napari_dinosim.loading import EncoderChoice, EncoderSlot
 from napari_dinosim.plan import Plan, Scope, View
+from napari_dinosim.previewing import Previewed, PreviewedScoring
 from napari_dinosim.querying import make_query
 from napari_dinosim.schedule import EmbeddingSchedule
-from napari_dinosim.scoring import Normalisation, Scoring
 from napari_dinosim.states import ImageInput, InputState, SimilarityMap, Stage
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from napari_dinosim.errors import DinosimError, OutsideImageError
     from napari_dinosim.frozen import FrozenMaps
     from napari_dinosim.planes import PlaneIndex
-    from napari_dinosim.prompts import PromptSet
+    from napari_dinosim.prompts import Prompt, PromptSet
+    from napari_dinosim.scoring import Normalisation
 
 
 class SimilaritySession:
@@ -73,7 +74,9 @@ class SimilaritySession:
         self._stale: dict[str, str] = {}
         self._told_nonfinite: set[str] = set()
         self._patch_sizes: dict[EncoderChoice, int] = {}
-        self._scoring = Scoring(engine, self.embeddings, self.embedded_planes)
+        self._scoring = PreviewedScoring(engine, self.embeddings, self.embedded_planes)
+        self._scoring.replaced.connect(self._tell_maps)
+        self._scoring.replaced.connect(self._tell_states)
         self._scoring.changed.connect(self._map_made)
         self._scoring.failed.connect(self.failed.emit)
         self._schedule = EmbeddingSchedule(engine, slot or EncoderSlot(), self._cache, self._plan)
@@ -107,6 +110,11 @@ class SimilaritySession:
     def normalisation(self) -> Normalisation:
         """Over what maps are stretched."""
         return self._scoring.normalisation
+
+    @property
+    def previewed(self) -> Previewed | None:
+        """What is shown in place of the prompts' maps, if anything is."""
+        return self._scoring.previewed
 
     @property
     def patch_size(self) -> int | None:
@@ -195,6 +203,10 @@ class SimilaritySession:
         """Replace all prompts; the maps follow."""
         self._plan.prompts = prompts
         self._refresh()
+
+    def preview(self, prompt: Prompt | None) -> None:
+        """Show maps of one place, or, with None, of the prompts again; see :meth:`PreviewedScoring.preview`."""
+        self._scoring.preview(prompt)
 
     def start(self) -> None:
         """Embed what is missing, from now on, whenever something is."""

@@ -16,6 +16,7 @@ from napari_dinosim._napari.coordinates import shown_axes
 from napari_dinosim._napari.delivery import QtDelivery
 from napari_dinosim._napari.following import ImageFollowing
 from napari_dinosim._napari.guard import guarded
+from napari_dinosim._napari.hover import HoverPreview
 from napari_dinosim._napari.image_watch import ImageWatch
 from napari_dinosim._napari.maps import MapLayers
 from napari_dinosim._napari.offering import Offering
@@ -87,6 +88,7 @@ class Controller:
         self.maps = MapLayers(viewer, self.session, self.offering.of)
         self._images = ImageFollowing(self._watch, self.offering, self.session, self.maps)
         self.prompts = PromptsLayer(viewer)
+        self.hover = HoverPreview(viewer, self.session, self.offering, self.maps, self.prompts.changed)
         self.overlay = PatchOverlay(viewer)
         self.combined_by: Combine = "max"
         self.shows_patches = False
@@ -129,9 +131,8 @@ class Controller:
             self.offering.look(found)
         for found in images:
             self.offering.offer(found)
-        reference = max(
-            reversed(self.checked()), key=lambda layer: layer.ndim
-        )  # the lowest of those with the most axes
+        lowest_first = reversed(self.checked())
+        reference = max(lowest_first, key=lambda layer: layer.ndim)  # the lowest of those with the most axes
         self.prompts.ensure(reference)
         self._view.tell_views()
         self.session.start()
@@ -230,6 +231,8 @@ class Controller:
 
     def shutdown(self) -> None:
         """Stop the work and leave the viewer; prompts and maps stay as they are."""
+        for follower in (self.hover, self._watch, self._view):
+            guarded(follower.close)()
         guarded(self.overlay.hide)()
         self.deliver.close()
         self._redraw.cancel()
@@ -237,8 +240,6 @@ class Controller:
         self.engine.shutdown()
         self.prompts.release()
         self.maps.shutdown()
-        self._watch.close()
-        self._view.close()
         for emitter, callback in self._viewer_connections():
             emitter.disconnect(callback)
 
@@ -252,8 +253,6 @@ class Controller:
         self.session.map_changed.connect(self.write_map)
         self.session.state_changed.connect(self.row_changed.emit)
         self.session.progress_changed.connect(self.progress_changed.emit)
-        self.session.message.connect(self._tell)
-        self.session.failed.connect(self._tell)
         self.prompts.changed.connect(self.read_prompts)
         self._view.scrolled.connect(self._redraw)
         self._view.turned.connect(self._turned)
@@ -261,7 +260,8 @@ class Controller:
         self._watch.listed.connect(self._listed)
         self._images.listed.connect(self.rows_changed.emit)
         self._images.moved.connect(self._moved)
-        self._images.told.connect(self._tell)
+        for told in (self.session.message, self.session.failed, self._images.told):
+            told.connect(self._tell)
         for emitter, callback in self._viewer_connections():
             emitter.connect(callback)
         self._watch.follow()
