@@ -73,6 +73,7 @@ class HoverPreview:
         self._viewer, self._session, self._offering, self._maps = viewer, session, offering, maps
         self._switched = self._held = self._following = False
         self._rested: Previewed | None = None
+        self._window: QWidget | None = None
         self.text = ""
         self._look_soon = qthrottled(guarded(self.look), timeout=LOOK_MS)
         self._say_soon = qdebounced(guarded(self._say), timeout=REST_MS)
@@ -168,6 +169,7 @@ class HoverPreview:
         if following != self._following:
             self._following = self._maps.awaits_preview = following
             if following:
+                self._window = QApplication.activeWindow()
                 self._viewer.mouse_move_callbacks.append(self._on_move)
                 for emitter, callback in self._connections():
                     emitter.connect(callback)
@@ -198,9 +200,9 @@ class HoverPreview:
             (cast("QApplication", QApplication.instance()).focusChanged, self._on_focus),
         ]
 
-    def _focus_changed(self, old: QWidget | None, new: QWidget | None) -> None:
+    def _focus_changed(self, _old: QWidget | None, new: QWidget | None) -> None:
         """End what the window can no longer end: it is not told of keys and of the mouse while another one is used."""
-        if new is None or (old is not None and new.window() is not old.window()):
+        if new is None or new.window() is not self._window:
             self._session.preview(None)
             self.hold(False)
 
