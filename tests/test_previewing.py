@@ -8,7 +8,7 @@ import pytest
 from desk import B, Desk, patchwork
 from napari_dinosim import scoring
 from napari_dinosim.errors import NotEmbeddedError, OutsideImageError
-from napari_dinosim.prompts import Prompt
+from napari_dinosim.prompts import Prompt, PromptSet
 from planted import seed_map
 
 ONE, TWO = patchwork(100, 150), patchwork(75, 61, seed=1)
@@ -139,3 +139,32 @@ def test_an_export_is_of_the_prompts(desk):
     np.testing.assert_allclose(
         desk.session.frozen_maps("one")(()).values, seed_map(ONE / 255, 16, [(37, 120)])[::16, ::16], atol=1e-5
     )
+
+
+def test_it_is_stretched_as_is_chosen_over_what_is_on_screen(desk):
+    desk.add("stack", STACK, plane=(1,))
+    desk.wait()
+    desk.session.set_normalisation("shared")
+    desk.session.preview(Prompt("one", 37, 120))
+    keys = ("one", "two", "stack")
+    scores = {key: desk.session.shown_map(key).scores.numpy() for key in keys}
+    low, high = min(map(np.min, scores.values())), max(map(np.max, scores.values()))
+    for key in keys:
+        expected = (scores[key] - low) / (high - low)
+        np.testing.assert_allclose(desk.session.shown_map(key).values, expected, atol=1e-6)
+    desk.session.set_normalisation("cosine")
+    for key in keys:
+        np.testing.assert_array_equal(desk.session.shown_map(key).values, scores[key])
+
+
+def test_maps_of_classes_and_winners_stay_those_of_the_prompts(desk):
+    prompts = (Prompt("one", 37, 120, (), "root"), Prompt("two", 70, 20, (), "soil"))
+    desk.session.set_prompts(PromptSet(prompts))
+    before = [desk.session.shown_map("one", label) for label in (None, "root", "soil")]
+    winner = desk.session.shown_winner("one")
+    desk.session.preview(Prompt("two", 5, 5))
+    assert_shows(desk, (5, 5), TWO)
+    assert [desk.session.shown_map("one", label) for label in ("root", "soil")] == before[1:]
+    assert desk.session.shown_winner("one") is winner
+    desk.session.preview(None)
+    assert desk.session.shown_map("one") is before[0]

@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 from psygnal import Signal
 
 from napari_dinosim.errors import NotEmbeddedError
+from napari_dinosim.prompts import POSITIVE
 from napari_dinosim.scoring import Scoring
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping
 
     from napari_dinosim.embeddings import PatchEmbeddings
     from napari_dinosim.engine import Engine
     from napari_dinosim.grid import PatchGrid
     from napari_dinosim.planes import PlaneIndex
     from napari_dinosim.prompts import Prompt
+    from napari_dinosim.scoring import Normalisation
     from napari_dinosim.similarity import Query
     from napari_dinosim.states import SimilarityMap
 
@@ -41,14 +43,14 @@ class Previewed(NamedTuple):
 class PreviewedScoring(Scoring):
     """Similarity maps by input and plane: those of a preview while there is one, else those of the prompts.
 
-    Maps of a preview are stretched over their plane: the extremes of a whole stack take longer than a cursor rests.
+    Those of a preview are stretched over planes on screen alone: a whole stack takes longer than a cursor rests.
 
     Parameters
     ----------
-    engine : Engine
-    embeddings : callable(key, plane) -> PatchEmbeddings or None
-    planes : callable(key) -> list of plane index
+    engine, embeddings, planes, sources
         As :class:`~napari_dinosim.scoring.Scoring` takes them.
+    shown : callable(key) -> plane index
+        Plane of an input that is on screen.
     """
 
     replaced = Signal()
@@ -59,9 +61,11 @@ class PreviewedScoring(Scoring):
         engine: Engine,
         embeddings: Callable[[str, PlaneIndex], PatchEmbeddings | None],
         planes: Callable[[str], list[PlaneIndex]],
+        sources: Callable[[], Iterable[str]],
+        shown: Callable[[str], PlaneIndex],
     ) -> None:
-        super().__init__(engine, embeddings, planes)
-        self._tried = Scoring(engine, embeddings, planes)
+        super().__init__(engine, embeddings, planes, sources)
+        self._tried = Scoring(engine, embeddings, lambda source: [shown(source)], sources)
         self._tried.changed.connect(self._made)
         self._tried.failed.connect(self._not_made)
         self._previewed: Previewed | None = None
@@ -104,14 +108,20 @@ class PreviewedScoring(Scoring):
         else:
             self._show(place, query)
 
-    def get(self, source: str, plane: PlaneIndex) -> SimilarityMap | None:
-        """Similarity map of a plane; that of the prompts while the first one of a preview is made."""
-        tried = self._tried.get(source, plane) if self._previewed else None
-        return super().get(source, plane) if tried is None else tried
+    def get(self, source: str, plane: PlaneIndex, label: str | None = None) -> SimilarityMap | None:
+        """Similarity map of a plane; that of the prompts while the first one of a preview is made, and of a class."""
+        one = label is None or (label == POSITIVE and not self.classes)
+        tried = self._tried.get(source, plane) if one and self._previewed else None
+        return super().get(source, plane, label) if tried is None else tried
 
-    def set_query(self, query: Query | None) -> None:
-        """Begin anew with another query, or with none; a preview goes on where its embeddings are those of before."""
-        super().set_query(query)
+    def set_normalisation(self, normalisation: Normalisation) -> None:
+        """Stretch maps over something else."""
+        super().set_normalisation(normalisation)
+        self._tried.set_normalisation(normalisation)
+
+    def set_queries(self, queries: Mapping[str, Query], *, named: bool = False) -> None:
+        """Begin anew with other queries, or with none; a preview goes on where its embeddings are those of before."""
+        super().set_queries(queries, named=named)
         if self._previewed is not None:
             found = self._embeddings(*self._previewed[:2])
             if found is None or found.encoder != self._encoder:
@@ -131,13 +141,13 @@ class PreviewedScoring(Scoring):
 
     def _show(self, place: Previewed, query: Query) -> None:
         self._previewed, self._encoder = place, query.encoder
-        self._tried.set_query(query)
+        self._tried.set_queries({POSITIVE: query})
         self.replaced.emit()
 
     def _end(self) -> None:
         if self._previewed is not None:
             self._previewed = None
-            self._tried.set_query(None)
+            self._tried.set_queries({})
             self.replaced.emit()
 
     def _made(self, source: str) -> None:

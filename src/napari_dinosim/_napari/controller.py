@@ -132,8 +132,7 @@ class Controller:
         for found in images:
             self.offering.offer(found)
         lowest_first = reversed(self.checked())
-        reference = max(lowest_first, key=lambda layer: layer.ndim)  # the lowest of those with the most axes
-        self.prompts.ensure(reference)
+        self.prompts.ensure(max(lowest_first, key=lambda layer: layer.ndim))  # the lowest of those with the most axes
         self._view.tell_views()
         self.session.start()
         self.read_prompts()
@@ -152,14 +151,15 @@ class Controller:
         self.choices_changed.emit()
         self._redraw()
 
-    def compose(self, keys: Sequence[str]) -> None:
-        """Search several images as one, in the colours that they have on screen."""
+    def compose(self, keys: Sequence[str], axis: int | None = None) -> None:
+        """Search several images, or the channels along an axis of one, as one image."""
         try:
-            found = self.offering.compose(keys)
+            found = self.offering.compose(keys, axis)
         except ImageError as error:
             self._tell(error)
             return
-        self._recomposed(found, found.key, f"{found.name}: searched as one image, in the colours on screen.")
+        colours = "on screen" if axis is None else "that napari gives to channels"
+        self._recomposed(found, found.key, f"{found.name}: searched as one image, in the colours {colours}.")
 
     def separate(self, key: str) -> None:
         """Search the channels of a composition as images of their own again."""
@@ -253,6 +253,8 @@ class Controller:
         self.session.map_changed.connect(self.write_map)
         self.session.state_changed.connect(self.row_changed.emit)
         self.session.progress_changed.connect(self.progress_changed.emit)
+        for told in (self.session.message, self.session.failed, self._images.told):
+            told.connect(self._tell)
         self.prompts.changed.connect(self.read_prompts)
         self._view.scrolled.connect(self._redraw)
         self._view.turned.connect(self._turned)
@@ -260,8 +262,6 @@ class Controller:
         self._watch.listed.connect(self._listed)
         self._images.listed.connect(self.rows_changed.emit)
         self._images.moved.connect(self._moved)
-        for told in (self.session.message, self.session.failed, self._images.told):
-            told.connect(self._tell)
         for emitter, callback in self._viewer_connections():
             emitter.connect(callback)
         self._watch.follow()
