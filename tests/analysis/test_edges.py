@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_dinosim import PatchGrid, Sampling, Segmentation, segment, snap_edges
+from napari_dinosim import PatchGrid, Sampling, segment, snap_edges
 from napari_dinosim.errors import Cancelled, SegmentationError
 from napari_dinosim.image import image_plane
 from napari_dinosim.sampling import sampled_plane
@@ -87,7 +87,7 @@ def test_without_edges_in_the_image_outlines_stay():
     np.testing.assert_array_equal(snap_edges(PATCHES, np.full(SHAPE, 7, np.uint8)), PATCHES.image())
 
 
-def test_nothing_and_all_stay(monkeypatch):
+def test_nothing_and_all_stay():
     for value in (0, 1):
         found = segment(np.full(GRID.shape, value), GRID)
         np.testing.assert_array_equal(snap_edges(found, picture(MASK)), np.full(SHAPE, value))
@@ -110,15 +110,12 @@ def test_another_image():
         snap_edges(PATCHES, np.zeros(SHAPE[::-1], np.uint8))
 
 
-def test_an_image_that_is_too_large():
+def test_an_image_that_is_too_large(monkeypatch):
+    monkeypatch.setattr("napari_dinosim.analysis.edges.MOST_PIXELS", 1000)
     with pytest.raises(SegmentationError, match=r"230 × 300 pixels, expected at most 1,000 in all. Crop it, or leave"):
-        snap_edges(PATCHES, picture(MASK), most_pixels=1000)
+        snap_edges(PATCHES, picture(MASK))
 
 
 def test_cancelled():
     with pytest.raises(Cancelled, match="cancelled while outlines were moved"):
         snap_edges(PATCHES, picture(MASK), cancelled=lambda: True)
-
-
-def test_recipe_tells_edges_apart():
-    assert Segmentation().edges == "patches"

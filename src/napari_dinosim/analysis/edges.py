@@ -42,8 +42,6 @@ def snap_edges(
     image: Plane | ArrayLike,
     *,
     band: float = 1.0,
-    beta: float = BETA,
-    most_pixels: int = MOST_PIXELS,
     on_progress: Callable[[int, int], None] = lambda _done, _total: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> NDArray[np.int32]:
@@ -56,16 +54,11 @@ def snap_edges(
     Parameters
     ----------
     segments : Segments
-        As :func:`~napari_dinosim.analysis.segment.segment` found them.
     image : Plane, or array_like of shape (H, W) or (H, W, C)
-        The plane that was embedded; an array is read as :func:`~napari_dinosim.embedding.embed` reads it. Of a plane
-        that was resized, the image itself is taken.
+        What was embedded; an array is read as :func:`~napari_dinosim.embedding.embed` reads it. Of a plane that was
+        resized, the image itself is taken.
     band : float, default: 1
         Half the width of the band, in patches.
-    beta : float, default: 130
-        How strongly an edge stops the walker.
-    most_pixels : int
-        Larger planes are refused: memory suffices, but it takes minutes.
     on_progress : callable(done, total)
         Told after each tile.
     cancelled : callable() -> bool
@@ -79,7 +72,7 @@ def snap_edges(
     Raises
     ------
     SegmentationError
-        If the image is too large, or not the one of these segments.
+        If the image is larger than :data:`MOST_PIXELS`, or not the one of these segments.
     Cancelled
         If it was cancelled.
 
@@ -90,7 +83,6 @@ def snap_edges(
 
     Examples
     --------
-    >>> import numpy as np
     >>> from napari_dinosim import PatchGrid, segment, snap_edges
     >>> image = np.zeros((48, 64), np.uint8)
     >>> image[10:40, 20:50] = 255
@@ -98,25 +90,42 @@ def snap_edges(
     >>> bool((snap_edges(found, image) == (image > 0)).all())
     True
     """
+    plane = _plane(image, segments.grid.image_shape)
+    return _snapped(segments, plane, band, on_progress, cancelled)
+
+
+def _plane(image: Plane | ArrayLike, shape: tuple[int, int]) -> Plane:
+    """Plane at the image's own resolution, of this shape, and not too large."""
     plane = image if isinstance(image, Plane) else image_plane(image)
     if isinstance(plane, SampledPlane):
         plane = plane.levels[0]
-    height, width = segments.grid.image_shape
-    if plane.shape != (height, width):
+    (height, width), (found_height, found_width) = shape, plane.shape
+    if plane.shape != shape:
         raise SegmentationError(
-            f"edges: found an image of {plane.shape[0]} × {plane.shape[1]} pixels, expected {height} × {width} as the "
+            f"edges: found an image of {found_height} × {found_width} pixels, expected {height} × {width} as the "
             "segments have. Give the image that was embedded."
         )
-    if height * width > most_pixels:
+    if height * width > MOST_PIXELS:
         raise SegmentationError(
-            f"edges: found an image of {height} × {width} pixels, expected at most {most_pixels:,} in all. Crop it, or "
+            f"edges: found an image of {height} × {width} pixels, expected at most {MOST_PIXELS:,} in all. Crop it, or "
             "leave outlines on the patches, with more detail."
         )
-    found = segments.at(np.arange(height), np.arange(width))
-    patch = float(np.mean(segments.grid.footprint)) * segments.grid.finer  # in pixels
-    reach = band * patch
+    return plane
+
+
+def _snapped(
+    segments: Segments,
+    plane: Plane,
+    band: float,
+    on_progress: Callable[[int, int], None],
+    cancelled: Callable[[], bool],
+) -> NDArray[np.int32]:
+    """Go from tile to tile."""
+    height, width = plane.shape
+    before = segments.at(np.arange(height), np.arange(width))
+    found = before.copy()  # a tile must not see what its neighbour has moved
+    reach = band * float(np.mean(segments.grid.footprint)) * segments.grid.finer  # in pixels
     tiles = list(_tiles(height, width, int(np.ceil(2 * reach)) + 1))
-    before = found.copy()  # a tile must not see what its neighbour has moved
     for done, (outer, inner) in enumerate(tiles, 1):
         if cancelled():
             raise Cancelled("cancelled while outlines were moved")
@@ -124,9 +133,10 @@ def snap_edges(
         labels = before[top:bottom, left:right]
         if labels.min() != labels.max():
             rgb, _ = plane.window(top, left, bottom - top, right - left)
-            kept = inner[0] - top, inner[1] - left, inner[2] - top, inner[3] - left
-            moved = _walked(labels, rgb, reach, beta)
-            found[inner[0] : inner[2], inner[1] : inner[3]] = moved[kept[0] : kept[2], kept[1] : kept[3]]
+            moved = _walked(labels, rgb, reach)
+            found[inner[0] : inner[2], inner[1] : inner[3]] = moved[
+                inner[0] - top : inner[2] - top, inner[1] - left : inner[3] - left
+            ]
         on_progress(done, len(tiles))
     return found
 
@@ -144,7 +154,7 @@ def _tiles(height: int, width: int, margin: int) -> Iterator[_Tile]:
             yield _Tile(outer, (top, left, bottom, right))
 
 
-def _walked(labels: NDArray[np.int32], rgb: NDArray[np.float32], reach: float, beta: float) -> NDArray[np.int32]:
+def _walked(labels: NDArray[np.int32], rgb: NDArray[np.float32], reach: float) -> NDArray[np.int32]:
     """Let the walker decide on the pixels near outlines."""
     from skimage.segmentation import random_walker
 
@@ -156,7 +166,7 @@ def _walked(labels: NDArray[np.int32], rgb: NDArray[np.float32], reach: float, b
     if certain.all() or len(np.unique(markers[certain])) < 2:
         return labels
     # only the likeliest label counts, so probabilities need not be exact: no warning of theirs
-    walked: NDArray[Any] = random_walker(rgb, markers, beta=beta, mode="cg_j", prob_tol=1.0, channel_axis=-1)
+    walked: NDArray[Any] = random_walker(rgb, markers, beta=BETA, mode="cg_j", prob_tol=1.0, channel_axis=-1)
     return np.asarray(values[np.maximum(walked, 1) - 1], dtype=np.int32)
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from napari_dinosim.analysis.areas import PIXEL, area_in
 from napari_dinosim.errors import SegmentationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -29,8 +30,8 @@ Objects = Literal["together", "components", "watershed"]
 Edges = Literal["patches", "image"]
 """Where outlines run: where the score says, or moved to the edges of the image."""
 
-PIXEL = "pixel"
-"""Unit of a size that is counted in pixels."""
+SIMILAR = "similar"
+"""Name of what is found where there are no classes."""
 
 CLASSES = (3, 5)
 """Fewest and most classes of multi-Otsu: with two it is Otsu's method; beyond five the search takes seconds."""
@@ -134,9 +135,39 @@ class Segmentation:
         if self.detail < 1:
             raise SegmentationError(f"detail: found {self.detail} cells along a patch, expected a whole number ≥ 1.")
 
-    def scores_of(self, found: SimilarityMap) -> NDArray[np.float32]:
-        """Scores of a session's map that the threshold is compared with, (rows, cols), float32."""
-        return found.values if self.on == "shown" else np.asarray(found.scores, dtype=np.float32)
+    def scores_of(
+        self, found: SimilarityMap, by_class: Mapping[str, SimilarityMap] | None = None
+    ) -> dict[str, NDArray[np.float32]]:
+        """Scores of a session's maps that the threshold is compared with.
+
+        Parameters
+        ----------
+        found : SimilarityMap
+            The map of a plane, of the highest score where there are classes.
+        by_class : mapping of str to SimilarityMap, optional
+            The maps of the classes of that plane.
+
+        Returns
+        -------
+        dict of str to ndarray of shape (rows, cols), float32
+            By class, :data:`SIMILAR` where there are none. On the scale ``"shown"`` all are stretched as the map of the
+            highest score is, so that the highest of them is what is seen.
+        """
+        cosines = {name: np.asarray(one.scores, dtype=np.float32) for name, one in (by_class or {}).items()}
+        if self.on == "cosine":
+            return cosines or {SIMILAR: np.asarray(found.scores, dtype=np.float32)}
+        if not cosines:
+            return {SIMILAR: found.values}
+        scores = np.asarray(found.scores, dtype=np.float32)
+        if not np.isfinite(scores).any():
+            return dict.fromkeys(cosines, found.values)
+        low, high = np.nanargmin(scores), np.nanargmax(scores)
+        span = float(scores.flat[high] - scores.flat[low])
+        slope = float(found.values.flat[high] - found.values.flat[low]) / span if span else 0.0
+        return {
+            name: ((one - scores.flat[low]) * slope + found.values.flat[low]).astype(np.float32)
+            for name, one in cosines.items()
+        }
 
     def threshold_for(self, maps: Iterable[ArrayLike]) -> float:
         """Threshold over one map, or over several together.
@@ -185,7 +216,7 @@ class Segmentation:
         """
         if self.unit == PIXEL:
             return math.ceil(self.minimum_size)
-        area = _area_in(self.unit, unit)
+        area = area_in(self.unit, unit)
         if pixel_size is None or area is None:
             raise SegmentationError(
                 f"minimum size: found {self.minimum_size:g} {self.unit}, but pixels of unit '{unit}'. Give the size in "
@@ -193,50 +224,6 @@ class Segmentation:
             )
         per_pixel = abs(pixel_size[0] * pixel_size[1])
         return math.ceil(self.minimum_size * area / per_pixel * (1 - 1e-9))  # what is just as large is kept
-
-
-def parse_size(text: str) -> tuple[float, str]:
-    """Read an area as people write it.
-
-    Parameters
-    ----------
-    text : str
-        A number, for pixels, or a number and a unit of area.
-
-    Returns
-    -------
-    size : float
-    unit : str
-
-    Raises
-    ------
-    SegmentationError
-        If it is neither.
-
-    Examples
-    --------
-    >>> parse_size("120")
-    (120.0, 'pixel')
-    >>> parse_size("2,5 um^2")
-    (2.5, 'µm²')
-    """
-    from pint import get_application_registry
-
-    wrong = SegmentationError(
-        f"minimum size: found {text!r}, expected a number of pixels or an area. Write it as 120 or 25 µm²."
-    )
-    try:
-        found: Any = get_application_registry().Quantity(text.strip().replace(",", ".") or "0")  # type: ignore[no-untyped-call]
-        size = float(found.magnitude)
-    except Exception as error:  # pint raises whatever its parser meets: token, syntax, name and type errors
-        raise wrong from error
-    if not 0 <= size < math.inf:
-        raise wrong
-    if found.dimensionless or str(found.units) in (PIXEL, f"{PIXEL} ** 2"):
-        return size, PIXEL
-    if not found.is_compatible_with("meter ** 2"):
-        raise wrong
-    return size, f"{found.units:~P}"
 
 
 def _parted(scores: NDArray[np.float32], classes: int, upper: int) -> float:
@@ -254,16 +241,3 @@ def _parted(scores: NDArray[np.float32], classes: int, upper: int) -> float:
         f"threshold: found fewer than {classes} different scores, expected enough to part them into {classes} classes. "
         "Click on what you look for, or set the threshold by hand."
     )
-
-
-def _area_in(area_unit: str, unit: str) -> float | None:
-    """One unit of area in squares of a unit of length; None where one of them is none."""
-    from pint import DimensionalityError, UndefinedUnitError, get_application_registry
-
-    registry = get_application_registry()  # type: ignore[no-untyped-call]
-    try:
-        if not registry.Unit(unit).is_compatible_with("meter"):
-            return None
-        return float(registry.Quantity(1.0, area_unit).to(registry.Unit(unit) ** 2).magnitude)
-    except (DimensionalityError, UndefinedUnitError):
-        return None

@@ -14,17 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_dinosim.analysis.areas import PIXEL
 from napari_dinosim.analysis.labelling import filled, highest, objects, refined, smoothed, sums, winners, without_small
-from napari_dinosim.analysis.recipe import PIXEL, Segmentation
+from napari_dinosim.analysis.recipe import SIMILAR, Segmentation
 from napari_dinosim.errors import SegmentationError
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
     from napari_dinosim.grid import PatchGrid
-
-SIMILAR = "similar"
-"""Name of what is found where there are no classes."""
 
 MOST_CELLS = 2**25
 """Most cells that one plane is cut into: about a gigabyte of memory while it is segmented."""
