@@ -1,3 +1,7 @@
+from .analysis.edges import snap_edges as snap_edges
+from .analysis.recipe import Segmentation as Segmentation
+from .analysis.segment import Segments as Segments
+from .analysis.segment import segment as segment
 from .composition import Channel as Channel
 from .composition import Composition as Composition
 from .embedding import embed as embed

@@ -111,3 +111,7 @@ class LayerError(DinosimError, ValueError):
 
 class ExportError(DinosimError):
     """A similarity map cannot be written there, or not as is asked."""
+
+
+class SegmentationError(DinosimError, ValueError):
+    """A map cannot be segmented as is asked."""
