@@ -107,3 +107,7 @@ class LayerError(DinosimError, ValueError):
 
 class ExportError(DinosimError):
     """A similarity map cannot be written there, or not as is asked."""
+
+
+class SelectionError(DinosimError, ValueError):
+    """Places or objects cannot be chosen as is asked."""
