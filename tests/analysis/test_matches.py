@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_dinosim.analysis.matches import Match, Mutual, MatchCriteria, find_matches
+from napari_dinosim.analysis.matches import Match, MatchCriteria, Mutual, find_matches
 from napari_dinosim.analysis.places import BestPlaces
 from napari_dinosim.embedding import embed
 from napari_dinosim.embeddings import PatchEmbeddings

@@ -1,4 +1,20 @@
-"""Matches as a CSV file."""
+"""Matches as a CSV file.
+
+A header, and then a row for each match, with these columns:
+
+=================  ==================================================================================================
+column             holds
+=================  ==================================================================================================
+rank               1 for the best match of its image
+image              name of the image, or its key
+plane              index along the axes before the plane's, joined by spaces: ``3`` or ``0 12``; empty for a single
+                   plane. Two negative numbers at the end name the plane's axes where these are not the last two
+y_pixel, x_pixel   middle of the patch in the plane, pixel centres at integers
+score              cosine with the query, from -1 to 1
+world_…            with ``world``: coordinates in the world, one column per axis, its unit in brackets:
+                   ``world_y [micrometer]``; empty for axes that an image lacks
+=================  ==================================================================================================
+"""
 
 from __future__ import annotations
 
@@ -28,23 +44,11 @@ def write_matches(
     units: Sequence[str] = (),
     replace: bool = False,
 ) -> Path:
-    """Write matches as a table of comma-separated values, UTF-8, one row per match after a header.
+    """Write matches as a table of comma-separated values, UTF-8, a row for each match.
 
-    =================  =====================================================================================
-    column             holds
-    =================  =====================================================================================
-    rank               1 for the best match of its image
-    image              name of the image, or its key
-    plane              index along the axes before the plane's, joined by spaces: ``3`` or ``0 12``; empty for a
-                       single plane. Two negative numbers at the end name the plane's axes where these are not the
-                       last two
-    y_pixel, x_pixel   middle of the patch in the plane, pixel centres at integers
-    score              cosine with the query, from -1 to 1
-    world_…            with ``world``: coordinates in the world, one column per axis, its unit in brackets:
-                       ``world_y [micrometer]``; empty for axes that an image lacks
-    =================  =====================================================================================
-
-    The file is written beside its target and takes its place when it is complete.
+    The columns are ``rank``, ``image``, ``plane``, ``y_pixel``, ``x_pixel``, ``score`` and, with ``world``, one
+    ``world_AXIS [UNIT]`` per axis; see :mod:`napari_dinosim.analysis.match_table`. The file is written beside its
+    target and takes its place when it is complete.
 
     Parameters
     ----------

@@ -32,7 +32,7 @@ BESIDE = 1
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """One place that looks like what is searched for.
+    """One place that looks like what is searched for; see :func:`find_matches`.
 
     Parameters
     ----------
@@ -46,6 +46,16 @@ class Match:
         1 for the best of its input.
     plane : tuple of int
         As in :class:`~napari_dinosim.prompts.Prompt`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from napari_dinosim.grid import PatchGrid
+    >>> from napari_dinosim.states import SimilarityMap
+    >>> scores = torch.tensor([[0.1, 0.9, 0.8], [0.7, 0.2, 0.3]])
+    >>> heat = SimilarityMap(scores, scores.numpy(), PatchGrid(32, 48, 16), best=0.9)
+    >>> [(match.y, match.x, round(match.score, 1)) for match in find_matches(heat, MatchCriteria(k=2, radius=17))]
+    [(7.5, 23.5, 0.9), (23.5, 7.5, 0.7)]
     """
 
     source: str
@@ -203,11 +213,10 @@ def find_matches(
     on_plane: Callable[[], None] = lambda: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> list[Match]:
-    """Find the k best places of an image, over all its planes.
+    """Find the k best places of an image, over all its planes, by greedy non-maximum suppression in each plane.
 
-    In each plane the patch with the highest score comes first; patches nearer to it than the radius are struck out;
-    then comes the highest of what is left, and so on (greedy non-maximum suppression, exact). Planes do not suppress
-    each other.
+    The patch with the highest score comes first; patches nearer to it than the radius are struck out; then comes the
+    highest of what is left, and so on.
 
     Parameters
     ----------
@@ -227,28 +236,12 @@ def find_matches(
         Drop what is not mutual; ``embeddings(plane index)`` is needed then. What is dropped still suppresses what is
         near it, and at most 32 k places of a plane are checked.
     on_plane, cancelled : callable, optional
-        Called after each plane; asked before each one.
+        Called after each plane; asked before each one, and obeyed with a :class:`~napari_dinosim.errors.Cancelled`.
 
     Returns
     -------
     list of Match
-        The best first; of equal scores, those of earlier planes, then in reading order. Fewer than k where there are no
-        more.
-
-    Raises
-    ------
-    Cancelled
-        If ``cancelled()`` became true.
-
-    Examples
-    --------
-    >>> import numpy as np, torch
-    >>> from napari_dinosim.grid import PatchGrid
-    >>> from napari_dinosim.states import SimilarityMap
-    >>> scores = torch.tensor([[0.1, 0.9, 0.8], [0.7, 0.2, 0.3]])
-    >>> heat = SimilarityMap(scores, scores.numpy(), PatchGrid(32, 48, 16), best=0.9)
-    >>> [(match.y, match.x, round(match.score, 1)) for match in find_matches(heat, MatchCriteria(k=2, radius=17))]
-    [(7.5, 23.5, 0.9), (23.5, 7.5, 0.7)]
+        The best first; of equal scores, those of earlier planes, then in reading order.
     """
     wanted = MatchCriteria(wanted) if isinstance(wanted, int) else wanted
     found: list[Match] = []
@@ -259,18 +252,21 @@ def find_matches(
         if heat is not None:
             best = BestPlaces(heat.scores.numpy(), heat.grid, wanted.radius, pixel_size, wanted.threshold)
             best.exclude((exclude or {}).get(plane, ()))
-            floor = found[-1].score if len(found) == wanted.k else None
-            places = _above(best, floor)
+            places = _above(best, found[-1].score if len(found) == wanted.k else None)
             if mutual is not None and embeddings is not None:
                 places = _mutual(places, mutual, (source, plane), embeddings(plane), wanted.k)
-            ys, xs = heat.grid.centres()
-            found += [
-                Match(source, float(ys[row]), float(xs[col]), score, 0, plane)
-                for row, col, score in islice(places, wanted.k)
-            ]
+            found += _matches((source, plane), heat, islice(places, wanted.k))
             found = sorted(found, key=lambda match: -match.score)[: wanted.k]  # stable: earlier planes stay first
         on_plane()
     return [replace(match, rank=rank) for rank, match in enumerate(found, 1)]
+
+
+def _matches(
+    place: tuple[str, PlaneIndex], heat: SimilarityMap, patches: Iterable[tuple[int, int, float]]
+) -> list[Match]:
+    """Say where patches lie; their rank is not known yet."""
+    ys, xs = heat.grid.centres()
+    return [Match(place[0], float(ys[row]), float(xs[col]), score, 0, place[1]) for row, col, score in patches]
 
 
 def _above(places: Iterable[tuple[int, int, float]], floor: float | None) -> Iterator[tuple[int, int, float]]:

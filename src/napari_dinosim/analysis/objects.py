@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ObjectMeasures:
-    """Measures of the n objects of a label image.
+    """Measures of the n objects of a label image; see :func:`measure_objects`.
 
     Parameters
     ----------
@@ -41,6 +41,20 @@ class ObjectMeasures:
         each weighted by the number of its pixels there. Of an object inside one patch, the vector of that patch.
     encoder : str
         Identity of the encoder: only objects of one encoder can be compared.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from napari_dinosim.embeddings import PatchEmbeddings
+    >>> from napari_dinosim.grid import PatchGrid
+    >>> from napari_dinosim.mosaic import Mosaic
+    >>> vectors = torch.tensor([[[1.0, 0.0], [0.0, 1.0]]])  # one row of two patches
+    >>> image = PatchEmbeddings(Mosaic.of(vectors), PatchGrid(16, 32, 16), "planted")
+    >>> labels = np.zeros((16, 32), dtype=np.uint8)
+    >>> labels[4:8, 12:20] = 7  # one half in each patch
+    >>> found = measure_objects(labels, image)
+    >>> found.labels, found.vectors.round(3)
+    (array([7], dtype=uint8), array([[0.707, 0.707]], dtype=float32))
     """
 
     labels: NDArray[Any]
@@ -114,63 +128,28 @@ def measure_objects(
         Whose scores are measured; a single one is called ``"similarity"``.
     planes : iterable of plane index
         Which planes are looked at; see ``session.embedded_planes``.
-    on_tile : callable(done, total), optional
-        Called after each piece.
-    cancelled : callable() -> bool, optional
-        Asked before each piece.
-
-    Returns
-    -------
-    ObjectMeasures
+    on_tile, cancelled : callable(done, total), callable() -> bool, optional
+        Called after each piece; asked before each one.
 
     Raises
     ------
     SelectionError
-        If the labels are no integers or have another shape than the image, or if there is no object where the image is
-        embedded.
-    NotEmbeddedError
-        If nothing is embedded.
-    EncoderMismatchError
-        If planes were embedded by different encoders.
+        If the labels are no integers or of another shape, or where there is no object in what is embedded.
+    NotEmbeddedError, EncoderMismatchError
+        If nothing is embedded, or planes are by different encoders.
     Cancelled
         If ``cancelled()`` became true.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from napari_dinosim.embeddings import PatchEmbeddings
-    >>> from napari_dinosim.grid import PatchGrid
-    >>> from napari_dinosim.mosaic import Mosaic
-    >>> vectors = torch.tensor([[[1.0, 0.0], [0.0, 1.0]]])  # one row of two patches
-    >>> image = PatchEmbeddings(Mosaic.of(vectors), PatchGrid(16, 32, 16), "planted")
-    >>> labels = np.zeros((16, 32), dtype=np.uint8)
-    >>> labels[4:8, 12:20] = 7  # one half in each patch
-    >>> found = measure_objects(labels, image)
-    >>> found.labels, found.vectors.round(3)
-    (array([7], dtype=uint8), array([[0.707, 0.707]], dtype=float32))
     """
     if not np.issubdtype(labels.dtype, np.integer) and labels.dtype != bool:
         raise SelectionError(f"labels: found values of type {labels.dtype}, expected integers. Give a label image.")
     named = _named(maps)
-    held = [
-        (plane, found)
-        for plane in planes
-        if (found := embeddings(plane) if callable(embeddings) else embeddings) is not None
-    ]
-    if not held:
-        raise NotEmbeddedError("objects: found no embedded plane, expected at least one. Embed the image first.")
-    if len(encoders := {found.encoder for _, found in held}) > 1:
-        raise EncoderMismatchError(
-            f"encoder mismatch: the planes were embedded with {' and '.join(map(repr, sorted(encoders)))}. "
-            "Embed all planes with one encoder."
-        )
+    held = _held(embeddings, planes)
     sums = LabelSums(held[0][1].dimension, len(named))
     work = [(plane, found, list(tiles(found))) for plane, found in held]
     total, done = sum(len(parts) for *_, parts in work), 0
     for plane, found, parts in work:
         view = _plane(labels, plane, found)
-        heats = [maps_of(plane) for maps_of in named.values()]
-        scores = [None if heat is None else heat.scores.numpy() for heat in heats]
+        scores = [None if (heat := of(plane)) is None else heat.scores.numpy() for of in named.values()]
         for part in parts:
             if cancelled():
                 raise Cancelled("cancelled")
@@ -224,6 +203,22 @@ def rank_objects(
         ]
     rows.sort(key=lambda row: (row[:2] != like, -row[2]))
     return [RankedObject(*row, rank) for rank, row in enumerate(rows, 1)]
+
+
+def _held(
+    embeddings: PatchEmbeddings | Callable[[PlaneIndex], PatchEmbeddings | None], planes: Iterable[PlaneIndex]
+) -> list[tuple[PlaneIndex, PatchEmbeddings]]:
+    """Embedded planes, by one encoder."""
+    lookup = embeddings if callable(embeddings) else lambda _plane: embeddings
+    held = [(plane, found) for plane in planes if (found := lookup(plane)) is not None]
+    if not held:
+        raise NotEmbeddedError("objects: found no embedded plane, expected at least one. Embed the image first.")
+    if len(encoders := {found.encoder for _, found in held}) > 1:
+        raise EncoderMismatchError(
+            f"encoder mismatch: the planes were embedded with {' and '.join(map(repr, sorted(encoders)))}. "
+            "Embed all planes with one encoder."
+        )
+    return held
 
 
 def _named(maps: SimilarityMap | Maps | Mapping[str, Maps] | None) -> dict[str, Maps]:
