@@ -115,3 +115,7 @@ class ExportError(DinosimError):
 
 class SegmentationError(DinosimError, ValueError):
     """A map cannot be segmented as is asked."""
+
+
+class SelectionError(DinosimError, ValueError):
+    """Places or objects cannot be chosen as is asked."""

@@ -84,6 +84,10 @@ class Mosaic:
         """Those that something was written to."""
         return list(self._blocks.values())
 
+    def placed(self) -> list[tuple[int, int, Block]]:
+        """List those that something was written to, each after its first patch (row, col), row by row."""
+        return [(i * self._side, j * self._side, block) for (i, j), block in sorted(self._blocks.items())]
+
     @property
     def complete(self) -> bool:
         """Whether every patch is known."""
