@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from napari_dinosim.errors import EncoderMismatchError
@@ -13,13 +14,13 @@ from napari_dinosim.similarity import Query, min_max, project_out, unit_vectors
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    import numpy as np
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
     from torch import Tensor
 
     from napari_dinosim.grid import PatchGrid
     from napari_dinosim.mosaic import Mosaic
     from napari_dinosim.prompts import Combine
+    from napari_dinosim.regions import Region
 
     Directions = Callable[[int], Tensor]
     """The first k directions of position, of shape (at most k, D); see :mod:`napari_dinosim.positional`."""
@@ -126,6 +127,55 @@ class PatchEmbeddings:
         if not patches:
             raise ValueError("no query: found no point, expected at least one (row, col). Add a prompt first.")
         return Query(self.mosaic.at(patches), self.encoder, combine)
+
+    def query_region(self, region: Region | ArrayLike, representatives: int = 1, combine: Combine = "max") -> Query:
+        """Make a query from a region: the patches that it covers, each weighted by how many of its pixels it holds.
+
+        Parameters
+        ----------
+        region : Region or array_like
+            Vertices of a polygon, of shape (n, 2), as (y, x) in pixels with pixel centres at integers; or a mask of
+            shape (height, width), bool.
+        representatives : int
+            1 for the mean of the patches; more for the centres of as many clusters, by k-means, so that a region of
+            several materials is looked for as each of them. From 1 to 16.
+        combine : {"max", "mean"}
+            How the cosines of several representatives become one score.
+
+        Returns
+        -------
+        Query
+            Unit vectors; of more than 8192 patches (1024 for k-means), those of as many drawn at random.
+
+        Raises
+        ------
+        OutsideImageError
+            If a polygon lies outside the image.
+        RegionError
+            If these are no vertices and no mask, if the mask has another size than the image, or if the region has
+            fewer patches than representatives are wanted.
+        NotEmbeddedError
+            If no patch of it is embedded.
+
+        Examples
+        --------
+        >>> import napari_dinosim as dinosim, numpy as np
+        >>> image = np.zeros((64, 96, 3), dtype=np.uint8)
+        >>> image[:, 48:] = 255
+        >>> embeddings = dinosim.embed(image, dinosim.load_encoder("builtin"))
+        >>> whole = [(0, 0), (0, 95), (63, 95), (63, 0)]
+        >>> embeddings.query_region(whole).vectors.shape[0]
+        1
+        >>> embeddings.query_region(whole, representatives=2).vectors.shape[0]
+        2
+        """
+        from napari_dinosim.regions import Region
+        from napari_dinosim.representatives import represent
+
+        if not isinstance(region, Region):
+            given = np.asarray(region)
+            region = Region.mask(given) if given.dtype == np.bool_ else Region.polygon(given, self.grid.image_shape)
+        return Query(represent(self.mosaic, region.patches(self.grid), representatives), self.encoder, combine)
 
     def cosine(self, query: Query) -> Tensor:
         """Cosine similarity of every patch with a query.

@@ -14,7 +14,7 @@ from psygnal import Signal
 from napari_dinosim.cache import CacheKey, EmbeddingCache
 from napari_dinosim.loading import EncoderChoice, EncoderSlot
 from napari_dinosim.plan import Plan, Scope, View
-from napari_dinosim.querying import make_query
+from napari_dinosim.querying import RegionVectors, make_query
 from napari_dinosim.schedule import EmbeddingSchedule
 from napari_dinosim.scoring import Normalisation, Scoring
 from napari_dinosim.states import ImageInput, InputState, SimilarityMap, Stage
@@ -22,7 +22,7 @@ from napari_dinosim.states import ImageInput, InputState, SimilarityMap, Stage
 if TYPE_CHECKING:
     from napari_dinosim.embeddings import PatchEmbeddings
     from napari_dinosim.engine import Engine
-    from napari_dinosim.errors import DinosimError, OutsideImageError
+    from napari_dinosim.errors import DinosimError
     from napari_dinosim.frozen import FrozenMaps
     from napari_dinosim.planes import PlaneIndex
     from napari_dinosim.prompts import PromptSet
@@ -72,6 +72,7 @@ class SimilaritySession:
         self._plan = Plan(encoder)
         self._stale: dict[str, str] = {}
         self._told_nonfinite: set[str] = set()
+        self._regions = RegionVectors()
         self._patch_sizes: dict[EncoderChoice, int] = {}
         self._scoring = Scoring(engine, self.embeddings, self.embedded_planes)
         self._scoring.changed.connect(self._map_made)
@@ -249,12 +250,12 @@ class SimilaritySession:
 
     def _refresh(self) -> None:
         """Make the query anew from all prompts whose plane is embedded, then everything that hangs on it."""
-        self._scoring.set_query(make_query(self._plan.prompts, self.embeddings, self._outside))
+        self._scoring.set_query(make_query(self._plan.prompts, self.embeddings, self._outside, self._regions))
         self._tell_maps()
         self._tell_states()
         self._schedule.pump()
 
-    def _outside(self, source: str, error: OutsideImageError) -> None:
+    def _outside(self, source: str, error: DinosimError) -> None:
         self.message.emit(f"{self._plan.inputs[source].name}: {error}")
 
     def _tell_states(self) -> None:
@@ -281,7 +282,7 @@ class SimilaritySession:
             self._told_nonfinite.add(key.source)
             self.message.emit(f"{self._plan.inputs[key.source].name} holds NaN or ±inf; they are treated as black.")
         self._scoring.renew(key.source, key.plane)
-        if (key.source, key.plane) in self._plan.prompts.sources():
+        if (key.source, key.plane) in self._plan.prompts.planes():
             self._refresh()
             return
         self._map_made(key.source)
