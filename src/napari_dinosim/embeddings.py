@@ -12,7 +12,7 @@ from napari_dinosim.errors import EncoderMismatchError
 from napari_dinosim.similarity import Query, min_max, project_out, unit_vectors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import ArrayLike, NDArray
     from torch import Tensor
@@ -99,15 +99,24 @@ class PatchEmbeddings:
         """How many numbers there are, D for each embedded patch."""
         return sum(block.vectors.numel() for block in self.mosaic.blocks)
 
-    def query(self, points: Iterable[tuple[float, float]], combine: Combine = "max") -> Query:
+    def query(
+        self,
+        points: Iterable[tuple[float, float]],
+        combine: Combine = "max",
+        *,
+        negatives: Iterable[tuple[float, float]] = (),
+    ) -> Query:
         """Make a query from clicked places.
 
         Parameters
         ----------
         points : iterable of (row, col)
             Pixel coordinates, pixel centres at integers.
-        combine : {"max", "mean"}
-            How the cosines of several points become one score.
+        combine : {"max", "mean", "top"}
+            How the cosines of several points become one; see :func:`napari_dinosim.similarity.combined`.
+        negatives : iterable of (row, col)
+            Places that are not meant: their combined cosine is subtracted. Those in other images are given with
+            :meth:`Query.against`.
 
         Returns
         -------
@@ -126,7 +135,8 @@ class PatchEmbeddings:
         patches = [self.grid.patch_at(y, x) for y, x in points]
         if not patches:
             raise ValueError("no query: found no point, expected at least one (row, col). Add a prompt first.")
-        return Query(self.mosaic.at(patches), self.encoder, combine)
+        against = [self.grid.patch_at(y, x) for y, x in negatives]
+        return Query(self.mosaic.at(patches), self.encoder, combine, self.mosaic.at(against) if against else None)
 
     def query_region(self, region: Region | ArrayLike, representatives: int = 1, combine: Combine = "max") -> Query:
         """Make a query from a region: the patches that it covers, each weighted by how many of its pixels it holds.
@@ -134,39 +144,27 @@ class PatchEmbeddings:
         Parameters
         ----------
         region : Region or array_like
-            Vertices of a polygon, of shape (n, 2), as (y, x) in pixels with pixel centres at integers; or a mask of
-            shape (height, width), bool.
-        representatives : int
-            1 for the mean of the patches; more for the centres of as many clusters, by k-means, so that a region of
-            several materials is looked for as each of them. From 1 to 16.
-        combine : {"max", "mean"}
+            Vertices of a polygon, of shape (n, 2), as (y, x) in pixels; or a mask of shape (height, width), bool.
+        representatives : int, default: 1
+            1 for the mean of the patches, up to 16 for the centres of as many clusters (k-means): a region of several
+            materials is then looked for as each of them.
+        combine : {"max", "mean", "top"}
             How the cosines of several representatives become one score.
-
-        Returns
-        -------
-        Query
-            Unit vectors; of more than 8192 patches (1024 for k-means), those of as many drawn at random.
 
         Raises
         ------
         OutsideImageError
             If a polygon lies outside the image.
         RegionError
-            If these are no vertices and no mask, if the mask has another size than the image, or if the region has
-            fewer patches than representatives are wanted.
+            If it is neither, is of another size than the image, or has fewer patches than there are representatives.
         NotEmbeddedError
             If no patch of it is embedded.
 
         Examples
         --------
-        >>> import napari_dinosim as dinosim, numpy as np
-        >>> image = np.zeros((64, 96, 3), dtype=np.uint8)
-        >>> image[:, 48:] = 255
-        >>> embeddings = dinosim.embed(image, dinosim.load_encoder("builtin"))
-        >>> whole = [(0, 0), (0, 95), (63, 95), (63, 0)]
-        >>> embeddings.query_region(whole).vectors.shape[0]
-        1
-        >>> embeddings.query_region(whole, representatives=2).vectors.shape[0]
+        >>> import napari_dinosim as dinosim
+        >>> embeddings = dinosim.embed(np.eye(96)[:64], dinosim.load_encoder("builtin"))
+        >>> embeddings.query_region([(0, 0), (0, 95), (63, 95)], representatives=2).vectors.shape[0]
         2
         """
         from napari_dinosim.regions import Region
@@ -178,7 +176,7 @@ class PatchEmbeddings:
         return Query(represent(self.mosaic, region.patches(self.grid), representatives), self.encoder, combine)
 
     def cosine(self, query: Query) -> Tensor:
-        """Cosine similarity of every patch with a query.
+        """Cosine similarity of every patch with a query, less that with what is not meant.
 
         Parameters
         ----------
@@ -188,19 +186,41 @@ class PatchEmbeddings:
         Returns
         -------
         Tensor of shape (rows, cols), float32
-            Values in [-1, 1]; 1 at a queried patch itself; NaN for patches that are not embedded.
+            Values in [-1, 1], 1 at a queried patch itself, and in [-2, 2] for a query with negatives; NaN for patches
+            that are not embedded.
 
         Raises
         ------
         EncoderMismatchError
             If the query was made with another encoder.
         """
-        if query.encoder != self.encoder:
-            raise EncoderMismatchError(
-                f"encoder mismatch: the query was made with {query.encoder!r} but the image was embedded with "
-                f"{self.encoder!r}. Embed both with one encoder."
-            )
-        return self.mosaic.scores(query.vectors, query.combine)
+        return self.cosines([query])[0]
+
+    def cosines(self, queries: Sequence[Query]) -> Tensor:
+        """Scores of every patch under several queries, in one pass over the vectors.
+
+        Parameters
+        ----------
+        queries : sequence of Query
+            Made with the same encoder: one for each class, say.
+
+        Returns
+        -------
+        Tensor of shape (c, rows, cols), float32
+            As :meth:`cosine` gives them.
+
+        Raises
+        ------
+        EncoderMismatchError
+            If one was made with another encoder.
+        """
+        for query in queries:
+            if query.encoder != self.encoder:
+                raise EncoderMismatchError(
+                    f"encoder mismatch: the query was made with {query.encoder!r} but the image was embedded with "
+                    f"{self.encoder!r}. Embed both with one encoder."
+                )
+        return self.mosaic.class_scores(queries)
 
     def similarity_map(self, query: Query) -> NDArray[np.float32]:
         """Similarity map at the image's own resolution.

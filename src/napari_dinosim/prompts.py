@@ -1,17 +1,54 @@
-"""Prompts: the places that a person clicked, and the regions that they mean."""
+"""Prompts: the places and regions that a person points at, and what is meant by each."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from napari_dinosim.errors import LabelError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from napari_dinosim.regions import RegionPrompt
 
-Combine = Literal["max", "mean"]
-"""How the cosines of several prompts become one score: their maximum or their mean."""
+Combine = Literal["max", "mean", "top"]
+"""How the cosines of several prompts become one: their maximum, their mean, or the soft mean of the highest few."""
+
+POSITIVE = "positive"
+"""Label of a prompt on what is looked for."""
+
+NEGATIVE = "negative"
+"""Label of a prompt on what is not meant; it counts against every class."""
+
+
+def clean_label(text: str) -> str:
+    """Read a label as a person writes it.
+
+    Parameters
+    ----------
+    text : str
+        Blanks around it do not count, those within it count once; ``"Positive"`` and ``"NEGATIVE"`` mean the two
+        labels of that name.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    LabelError
+        If nothing is left.
+
+    Examples
+    --------
+    >>> clean_label("  thick   root "), clean_label("Negative")
+    ('thick root', 'negative')
+    """
+    label = " ".join(text.split())
+    if not label:
+        raise LabelError(f"label: found {text!r}, expected a name such as 'nucleus'. Give it one.")
+    return label.casefold() if label.casefold() in (POSITIVE, NEGATIVE) else label
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +63,25 @@ class Prompt:
         Data coordinates in pixels of that input's plane, pixel centres at integers.
     plane : tuple of int
         Index along the leading axes (t, z, …); empty for a single plane.
+    label : str
+        :data:`POSITIVE`, :data:`NEGATIVE`, or the name of a class.
+
+    Raises
+    ------
+    LabelError
+        If the label is empty, or not written as :func:`clean_label` gives it.
     """
 
     source: str
     y: float
     x: float
     plane: tuple[int, ...] = ()
+    label: str = POSITIVE
+
+    def __post_init__(self) -> None:
+        clean = clean_label(self.label)
+        if clean != self.label:
+            raise LabelError(f"label: found {self.label!r}, expected {clean!r}. Put it through clean_label first.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +91,10 @@ class PromptSet:
     Parameters
     ----------
     prompts : tuple of Prompt
-        The places; they are what is counted and iterated over.
-    combine : {"max", "mean"}
-        How the cosines of several become one score.
+        The places; they are what is iterated over.
+    combine : {"max", "mean", "top"}
+        How the cosines of several prompts of one label become one; see
+        :func:`napari_dinosim.similarity.combined`.
     regions : tuple of RegionPrompt
         What is looked for besides.
     """
@@ -61,6 +112,29 @@ class PromptSet:
 
     def __iter__(self) -> Iterator[Prompt]:
         return iter(self.prompts)
+
+    @property
+    def sought(self) -> tuple[str, ...]:
+        """Labels of what is looked for, all but :data:`NEGATIVE`, in the order of their first points, then regions."""
+        labels = [*(prompt.label for prompt in self.prompts), *(region.label for region in self.regions)]
+        return tuple(dict.fromkeys(label for label in labels if label != NEGATIVE))
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Classes, in the order of their first prompts; none while no prompt names one.
+
+        Once one does, the prompts labelled :data:`POSITIVE` are a class of that name.
+        """
+        return self.sought if any(label != POSITIVE for label in self.sought) else ()
+
+    @property
+    def problem(self) -> str:
+        """Why these prompts look for nothing, and the way on; empty where they look for something, or are none."""
+        if self.sought or not self:
+            return ""
+        kinds = (len(self.prompts), "point"), (len(self.regions), "region")
+        found = " and ".join(f"{count} negative {name}{'s' * (count > 1)}" for count, name in kinds if count)
+        return f"Found {found} and no other: they only say what is not meant. Add a positive point, or one of a class."
 
     def sources(self) -> dict[tuple[str, tuple[int, ...]], list[tuple[float, float]]]:
         """Places by input and plane, in the order of the prompts."""

@@ -1,11 +1,13 @@
-"""From prompts and the embeddings under them to a query."""
+"""From prompts and the embeddings under them to one query per class."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary, ref
 
 from napari_dinosim.errors import NotEmbeddedError, OutsideImageError, RegionError
+from napari_dinosim.prompts import NEGATIVE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,19 +22,19 @@ if TYPE_CHECKING:
     from napari_dinosim.similarity import Query
 
 
-def make_query(
+def make_queries(
     prompts: PromptSet,
     embeddings: Callable[[str, PlaneIndex], PatchEmbeddings | None],
     outside: Callable[[str, DinosimError], None],
     remembered: RegionVectors | None = None,
-) -> Query | None:
-    """Make one query of all prompts and regions whose plane is embedded.
+) -> dict[str, Query]:
+    """Make one query per label of all prompts and regions whose plane is embedded, in whichever image they lie.
 
     Parameters
     ----------
     prompts : PromptSet
     embeddings : callable(key, plane) -> PatchEmbeddings or None
-        A prompt without them joins the query when there are some.
+        A prompt without them joins its query when there are some.
     outside : callable(key, DinosimError)
         Is told of a prompt that lies outside its image, and of a region that says nothing there.
     remembered : RegionVectors, optional
@@ -40,35 +42,43 @@ def make_query(
 
     Returns
     -------
-    Query or None
-        None where no prompt lies in what is embedded.
+    dict of str to Query
+        By label, in the order of the first prompts, each against all negative prompts; empty where no prompt of
+        anything that is looked for lies in what is embedded.
     """
     from napari_dinosim.similarity import Query
 
-    queries = []
-    for (source, plane), places in prompts.sources().items():
-        found = embeddings(source, plane)
+    parts: dict[str, list[Query]] = {}
+    for prompt in prompts:
+        found = embeddings(prompt.source, prompt.plane)
         if found is None:
             continue
-        for place in places:
-            try:
-                queries.append(found.query([place], prompts.combine))
-            except OutsideImageError as error:
-                outside(source, error)
-            except NotEmbeddedError:
-                continue
+        try:
+            query = found.query([(prompt.y, prompt.x)], prompts.combine)
+        except OutsideImageError as error:
+            outside(prompt.source, error)
+        except NotEmbeddedError:
+            continue
+        else:
+            parts.setdefault(prompt.label, []).append(query)
     remembered = remembered or RegionVectors()
     for region in prompts.regions:
         found = embeddings(region.source, region.plane)
         if found is None:
             continue
         try:
-            queries.append(Query(remembered.of(region, found), found.encoder, prompts.combine))
+            query = Query(remembered.of(region, found), found.encoder, prompts.combine)
         except RegionError as error:
             outside(region.source, error)
         except NotEmbeddedError:
             continue
-    return Query.join(queries) if queries else None
+        else:
+            parts.setdefault(region.label, []).append(query)
+    sought = {label: Query.join(parts[label]) for label in prompts.sought if label in parts}
+    if NEGATIVE not in parts or not sought:
+        return sought
+    negatives = Query.join(parts[NEGATIVE]).vectors  # one tensor, which all share
+    return {label: replace(query, negatives=negatives) for label, query in sought.items()}
 
 
 class RegionVectors:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 
-from napari_dinosim.errors import RegionError
+from napari_dinosim.errors import LabelError, RegionError
 from napari_dinosim.outlines import checked, filled, outside, rectangle, step_of, traced
+from napari_dinosim.prompts import POSITIVE, clean_label
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -260,10 +261,20 @@ class RegionPrompt:
         ``"positive"``, ``"negative"`` or the name of a class, as of a prompt.
     representatives : int
         How many vectors stand for it: 1 for the mean of its patches, more for centres found by k-means.
+
+    Raises
+    ------
+    LabelError
+        If the label is empty, or not written as :func:`napari_dinosim.prompts.clean_label` gives it.
     """
 
     source: str
     region: Region
     plane: PlaneIndex = ()
-    label: str = "positive"
+    label: str = POSITIVE
     representatives: int = 1
+
+    def __post_init__(self) -> None:
+        clean = clean_label(self.label)
+        if clean != self.label:
+            raise LabelError(f"label: found {self.label!r}, expected {clean!r}. Put it through clean_label first.")

@@ -60,7 +60,8 @@ class DrawnShape(NamedTuple):
         first, second, _, last = self.vertices  # corners of the box around it, which may be turned
         angle = np.linspace(0, 2 * np.pi, ELLIPSE_VERTICES, endpoint=False)[:, None]
         centre: NDArray[np.float64] = self.vertices.mean(axis=0)
-        return centre + np.cos(angle) * (second - first) / 2 + np.sin(angle) * (last - first) / 2
+        found: NDArray[np.float64] = centre + np.cos(angle) * (second - first) / 2 + np.sin(angle) * (last - first) / 2
+        return found
 
     @property
     def centroid(self) -> NDArray[np.float64]:
@@ -106,15 +107,15 @@ class RegionsLayer:
     def ensure(self, reference: Image) -> Shapes:
         """Return the layer, made over an image where the viewer holds none, ready for polygons to be drawn."""
         self.adopt()
+        layer = self.layer or self._make(reference)
         if self.layer is None:
-            made = self._make(reference)
-            claim(made)
-            self._viewer.add_layer(made)
-            self._watch(made)
-        self._viewer.layers.selection.active = self.layer
-        if not str(self.layer.mode).startswith("add"):
-            self.layer.mode = "add_polygon"
-        return self.layer
+            claim(layer)
+            self._viewer.add_layer(layer)
+            self._watch(layer)
+        self._viewer.layers.selection.active = layer
+        if not str(layer.mode).startswith("add"):
+            layer.mode = "add_polygon"
+        return layer
 
     def realign(self) -> None:
         """Keep the layer in the units of the world."""
