@@ -18,9 +18,9 @@ PACKAGE = ROOT / "src" / "napari_dinosim"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 FLOORS = (
-    ("errors", "grid", "planes", "prompts", "resampling"),
+    ("errors", "grid", "planes", "prompts", "resampling", "outlines", "regions"),
     ("image", "intensity", "composition", "sampling", "similarity"),
-    ("mosaic",),
+    ("mosaic", "representatives"),
     ("embeddings", "states"),
     ("encoders", "positional", "samples", "figure", "export", "ranking", "frozen"),
     ("partial", "tiling", "cost", "analysis"),

@@ -29,6 +29,8 @@ from .intensity import Intensity as Intensity
 from .loading import EncoderChoice as EncoderChoice
 from .prompts import Prompt as Prompt
 from .prompts import PromptSet as PromptSet
+from .regions import Region as Region
+from .regions import RegionPrompt as RegionPrompt
 from .sampling import Sampling as Sampling
 from .session import SimilaritySession as SimilaritySession
 from .similarity import Query as Query

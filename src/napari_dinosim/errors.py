@@ -28,6 +28,10 @@ class OutsideImageError(DinosimError, ValueError):
     """A coordinate lies outside the image."""
 
 
+class RegionError(DinosimError, ValueError):
+    """A region is none, belongs to an image of another size, or has too few patches for what is asked of it."""
+
+
 class NotEmbeddedError(DinosimError, LookupError):
     """A patch is asked for that is not embedded yet."""
 

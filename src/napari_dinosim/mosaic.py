@@ -10,6 +10,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+import numpy as np
 import torch
 
 from napari_dinosim.errors import NotEmbeddedError
@@ -18,6 +19,7 @@ from napari_dinosim.similarity import EPSILON, Query, class_scores
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from napari_dinosim.prompts import Combine
@@ -67,6 +69,8 @@ class Mosaic:
         self._side = max(rows, cols) if rows * cols <= ONE_BLOCK else SIDE
         self._blocks: dict[tuple[int, int], Block] = {}
         self._lock = threading.Lock()
+        self.revision = 0
+        """Another number after each change of the vectors."""
 
     @classmethod
     def of(cls, vectors: Tensor) -> Self:
@@ -124,6 +128,7 @@ class Mosaic:
         if weights is None and tuple(units.shape[:2]) == self.shape and self._count == 1:
             with self._lock:  # the only one: nothing to blend, nothing to copy
                 self._blocks[0, 0] = Block(units, _ones(*self.shape), True)
+            self.revision += 1
             return
         rows, cols = units.shape[:2]
         weights = torch.ones(rows, cols) if weights is None else weights
@@ -133,6 +138,7 @@ class Mosaic:
                 down, across = _overlap(row, rows, top, self._side), _overlap(col, cols, left, self._side)
                 self._blend(i, j, down, across, units[_moved(down, top - row), _moved(across, left - col)],
                             weights[_moved(down, top - row), _moved(across, left - col)])  # fmt: skip
+        self.revision += 1
 
     def _blend(self, i: int, j: int, down: slice, across: slice, units: Tensor, weights: Tensor) -> None:
         """Add to a rectangle of one block, in a few large steps: many small ones would wait for a busy GUI thread."""
@@ -180,6 +186,33 @@ class Mosaic:
                 )
             found.append(block.vectors[y, x].to("cpu", torch.float32))
         return torch.stack(found)
+
+    def known_at(self, rows: NDArray[np.intp], cols: NDArray[np.intp]) -> tuple[Tensor, NDArray[np.bool_]]:
+        """Vectors of those of many patches that are known.
+
+        Parameters
+        ----------
+        rows, cols : ndarray of shape (n,), int
+
+        Returns
+        -------
+        vectors : Tensor of shape (m, D), float32, on the CPU
+            Of the m known ones, in their order.
+        known : ndarray of shape (n,), bool
+        """
+        known = np.zeros(len(rows), dtype=bool)
+        places, found = [np.zeros(0, dtype=np.intp)], [torch.zeros(0, 0)]
+        for (i, j), block in list(self._blocks.items()):
+            here = np.flatnonzero((rows // self._side == i) & (cols // self._side == j))
+            y, x = torch.from_numpy(rows[here] % self._side), torch.from_numpy(cols[here] % self._side)
+            written = block.lengths[y, x] > 0
+            here = here[written.numpy()]
+            if len(here):
+                known[here] = True
+                places.append(here)
+                found.append(block.vectors[y[written], x[written]].to("cpu", torch.float32))
+        order = torch.from_numpy(np.argsort(np.concatenate(places)))
+        return torch.cat([part for part in found if len(part)] or found)[order], known
 
     def scores(self, query: Tensor, combine: Combine = "max") -> Tensor:
         """Cosine of every patch with a query, NaN where a patch is not known.

@@ -63,7 +63,7 @@ class Plan:
 
     def urgent(self) -> dict[CacheKey, ImageInput]:
         """Planes that are embedded first, the most wanted first: on screen, then those that hold prompts."""
-        places = [*self.shown.items(), *(place for place in self.prompts.sources() if place[0] in self.inputs)]
+        places = [*self.shown.items(), *(place for place in self.prompts.planes() if place[0] in self.inputs)]
         return {self.key(*place): self.inputs[place[0]] for place in places}
 
     def others(self) -> Iterator[tuple[CacheKey, ImageInput]]:
@@ -103,8 +103,11 @@ class Plan:
         if view is None or self.shown.get(key.source) != key.plane:
             return None
         here = self.prompts.sources().get((key.source, key.plane), [])
-        places = tuple(grid.patch_at(y, x) for y, x in here if grid.contains(y, x))
-        return Focus(_patches(grid, view), self.scope == "field", places)
+        places = [grid.patch_at(y, x) for y, x in here if grid.contains(y, x)]
+        for one in self.prompts.regions:
+            if (one.source, one.plane) == (key.source, key.plane) and one.region.shape == grid.image_shape:
+                places += one.region.spread(grid)
+        return Focus(_patches(grid, view), self.scope == "field", tuple(places))
 
 
 def _patches(grid: PatchGrid, view: View) -> Window:

@@ -15,14 +15,14 @@ from napari_dinosim.answers import Answers
 from napari_dinosim.cache import CacheKey, EmbeddingCache
 from napari_dinosim.loading import EncoderChoice, EncoderSlot
 from napari_dinosim.plan import Plan, Scope, View
-from napari_dinosim.querying import make_queries
+from napari_dinosim.querying import RegionVectors, make_queries
 from napari_dinosim.schedule import EmbeddingSchedule
 from napari_dinosim.states import ImageInput, InputState, Stage
 
 if TYPE_CHECKING:
     from napari_dinosim.embeddings import PatchEmbeddings
     from napari_dinosim.engine import Engine
-    from napari_dinosim.errors import DinosimError, OutsideImageError
+    from napari_dinosim.errors import DinosimError
     from napari_dinosim.planes import PlaneIndex
     from napari_dinosim.prompts import PromptSet
 
@@ -66,6 +66,7 @@ class SimilaritySession(Answers):
         super().__init__(engine, Plan(encoder), EmbeddingCache() if cache is None else cache)
         self._stale: dict[str, str] = {}
         self._told_nonfinite: set[str] = set()
+        self._regions = RegionVectors()
         self._patch_sizes: dict[EncoderChoice, int] = {}
         self._scoring.failed.connect(self.failed.emit)
         self._schedule = EmbeddingSchedule(engine, slot or EncoderSlot(), self._cache, self._plan)
@@ -214,13 +215,13 @@ class SimilaritySession(Answers):
     def _refresh(self) -> None:
         """Make the queries anew from all prompts whose plane is embedded, then everything that hangs on them."""
         prompts = self._plan.prompts
-        queries = make_queries(prompts, self.embeddings, self._outside)
+        queries = make_queries(prompts, self.embeddings, self._outside, self._regions)
         self._scoring.set_queries(queries, named=bool(prompts.classes))
         self._tell_maps()
         self._tell_states()
         self._schedule.pump()
 
-    def _outside(self, source: str, error: OutsideImageError) -> None:
+    def _outside(self, source: str, error: DinosimError) -> None:
         self.message.emit(f"{self._plan.inputs[source].name}: {error}")
 
     def _failed(self, error: DinosimError) -> None:
@@ -235,7 +236,7 @@ class SimilaritySession(Answers):
             self._told_nonfinite.add(key.source)
             self.message.emit(f"{self._plan.inputs[key.source].name} holds NaN or ±inf; they are treated as black.")
         self._scoring.renew(key.source, key.plane)
-        if (key.source, key.plane) in self._plan.prompts.sources():
+        if (key.source, key.plane) in self._plan.prompts.planes():
             self._refresh()
             return
         self._map_made(key.source)

@@ -13,11 +13,11 @@ from superqt.utils import qthrottled
 
 from napari_dinosim._napari.coordinates import (
     apply,
-    placement,
+    placement_in_world,
     plane_shape,
+    realign,
     shown_axes,
     to_data,
-    unit_ratio,
     world_matrix,
 )
 from napari_dinosim._napari.guard import guarded
@@ -81,14 +81,8 @@ class PromptsLayer:
 
     def realign(self) -> None:
         """Keep the layer in the units of the world, which change with the layers: else clicks on it go astray."""
-        units = self._viewer.layers.units
-        if self.layer is None or np.allclose(unit_ratio(self.layer, units), 1):
-            return
-        matrix, ndim = world_matrix(self.layer, units), self.layer.ndim
-        self.layer.scale, self.layer.translate, self.layer.rotate = np.ones(ndim), np.zeros(ndim), np.eye(ndim)
-        self.layer.shear = np.zeros(ndim * (ndim - 1) // 2)
-        self.layer.affine = matrix
-        self.layer.units = units[-ndim:]
+        if self.layer is not None:
+            realign(self.layer, self._viewer.layers.units)
 
     def release(self) -> None:
         """Stop watching; the layer stays, or was removed."""
@@ -151,14 +145,6 @@ class PromptsLayer:
         self._owners = dict(owners)
 
     def _make(self, reference: Image) -> Points:
-        place = placement(reference)
-        units = self._viewer.layers.units
-        if not np.allclose(unit_ratio(reference, units), 1):  # a click in other units than the world's goes astray
-            place = {
-                "affine": world_matrix(reference, units),
-                "units": units[-reference.ndim :],
-                "axis_labels": reference.axis_labels,
-            }
         return Points(
             np.empty((0, reference.ndim)),
             name=NAME,
@@ -168,7 +154,7 @@ class PromptsLayer:
             face_color=FACE,
             border_color=BORDER,
             metadata=mark(PROMPTS),
-            **place,
+            **placement_in_world(reference, self._viewer.layers.units),
         )
 
     def _on_event(self, event: object) -> None:
