@@ -1,3 +1,7 @@
+from .analysis.clusters import PatchClusters as PatchClusters
+from .analysis.clusters import cluster_patches as cluster_patches
+from .analysis.colours import PcaColours as PcaColours
+from .analysis.colours import pca_colours as pca_colours
 from .composition import Channel as Channel
 from .composition import Composition as Composition
 from .embedding import embed as embed

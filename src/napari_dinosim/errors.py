@@ -107,3 +107,11 @@ class LayerError(DinosimError, ValueError):
 
 class ExportError(DinosimError):
     """A similarity map cannot be written there, or not as is asked."""
+
+
+class FeaturesError(DinosimError, ValueError):
+    """There are too few patches for what is asked of them."""
+
+
+class FigureError(DinosimError, ValueError):
+    """A figure cannot be drawn as is asked."""
