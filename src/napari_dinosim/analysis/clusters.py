@@ -144,12 +144,7 @@ def cluster_patches(
     >>> found.count
     2
     """
-    if not 2 <= count <= MOST:
-        raise FeaturesError(
-            f"clusters: found {count}, expected a whole number from 2 to {MOST}. Choose another number."
-        )
-    if method not in ("k-means", "agglomerative"):
-        raise FeaturesError(f"method: found {method!r}, expected 'k-means' or 'agglomerative'.")
+    _refuse(count, method)
     patches = Patches(embeddings, on_progress, cancelled)
     patches.expect(count, f"{count} clusters")
     sample = patches.sample(seed)
@@ -159,15 +154,30 @@ def cluster_patches(
         means = sample if patches.count <= PIECES else k_means_by_batches(sample, MERGED, seed, patches.check)
         numbers = _agglomerated(means, count)
     patches.check()
-    found = patches.results(lambda vectors: _nearest(vectors, means), np.array(-1, dtype=np.int32))
-    labels = [np.where(nearest < 0, -1, numbers[nearest]) for nearest in found]
-    areas = np.zeros(len(means))
-    for one, each in zip(labels, embeddings, strict=True):
-        areas += np.bincount(one[one >= 0], pixels_of(each.grid)[one >= 0], minlength=len(areas))
+    nearest = patches.results(lambda vectors: _nearest(vectors, means), np.array(-1, dtype=np.int32))
+    return _numbered([np.where(one < 0, -1, numbers[one]) for one in nearest], embeddings, count, method)
+
+
+def _refuse(count: int, method: str) -> None:
+    if not 2 <= count <= MOST:
+        raise FeaturesError(
+            f"clusters: found {count}, expected a whole number from 2 to {MOST}. Choose another number."
+        )
+    if method not in ("k-means", "agglomerative"):
+        raise FeaturesError(f"method: found {method!r}, expected 'k-means' or 'agglomerative'.")
+
+
+def _numbered(
+    found: Sequence[NDArray[np.intp]], embeddings: Sequence[PatchEmbeddings], count: int, method: Method
+) -> PatchClusters:
+    """Number clusters by the area that they cover; -1 becomes 0, and clusters without a patch get no number."""
+    areas = np.zeros(count)
+    for one, each in zip(found, embeddings, strict=True):
+        areas += np.bincount(one[one >= 0], pixels_of(each.grid)[one >= 0], minlength=count)
     order = np.argsort(-areas, kind="stable")[: np.count_nonzero(areas)]
-    rank = np.zeros(len(means) + 1, dtype=np.uint8)  # the last, at -1, is for patches that are not embedded
+    rank = np.zeros(count + 1, dtype=np.uint8)  # the last, at -1, is for patches that are not embedded
     rank[order] = np.arange(1, len(order) + 1)
-    return PatchClusters(tuple(rank[one] for one in labels), tuple(int(area) for area in areas[order]), method)
+    return PatchClusters(tuple(rank[one] for one in found), tuple(int(area) for area in areas[order]), method)
 
 
 def k_means(vectors: NDArray[np.float32], count: int, seed: int, check: Callable[[], None]) -> NDArray[np.float32]:
