@@ -1,4 +1,11 @@
-"""Patches that look alike, grouped: k-means and agglomerative clusters, numbered alike in all images."""
+"""Patches that look alike, grouped: k-means and agglomerative clusters, numbered alike in all images.
+
+k-means divides into groups around means, of similar size; of more than 20 000 patches it looks at one batch after the
+other (scikit-learn's MiniBatchKMeans). Agglomeration merges what is most alike, by average linkage of Euclidean
+distances, which grow as cosines fall; something small but different keeps a cluster of its own. More than 2048 patches
+are first divided into 512 pieces by k-means. Means are found from a sample, drawn at random, where there are very many
+patches (87 000 at D = 384); every patch gets the cluster of the nearest mean or piece.
+"""
 
 from __future__ import annotations
 
@@ -113,11 +120,7 @@ def cluster_patches(
     count : int
         How many clusters, from 2 to 255 and at most as many as there are patches.
     method : {"k-means", "agglomerative"}
-        k-means divides into groups around a mean, of similar size; of more than 20 000 patches it looks at batches
-        (scikit-learn's MiniBatchKMeans) of a random sample. Agglomeration merges what is most alike (average linkage
-        of Euclidean distances, which grow as cosines fall), so that something small but different keeps a cluster of
-        its own; more than 2048 patches are first divided into 512 pieces by k-means. Every patch gets the cluster of
-        the nearest mean or piece.
+        Groups around means, or what is most alike merged; see :mod:`napari_dinosim.analysis.clusters`.
     seed : int
         Of the sample and of k-means.
     on_progress, cancelled : callable(done, total), callable() -> bool, optional
@@ -170,7 +173,7 @@ def _refuse(count: int, method: str) -> None:
 def _numbered(
     found: Sequence[NDArray[np.intp]], embeddings: Sequence[PatchEmbeddings], count: int, method: Method
 ) -> PatchClusters:
-    """Number clusters by the area that they cover; -1 becomes 0, and clusters without a patch get no number."""
+    """Give clusters numbers by the area that they cover; -1 becomes 0, and clusters without a patch get no number."""
     areas = np.zeros(count)
     for one, each in zip(found, embeddings, strict=True):
         areas += np.bincount(one[one >= 0], pixels_of(each.grid)[one >= 0], minlength=count)
