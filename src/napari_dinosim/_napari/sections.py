@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_dinosim._napari.features_section import FeaturesSection
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_dinosim._napari.controller import Controller
     from napari_dinosim._napari.section import Section
 
-SECTIONS: tuple[Callable[[Controller], Section], ...] = ()
+SECTIONS: tuple[Callable[[Controller], Section], ...] = (FeaturesSection,)
 """Each is made with the controller when the widget opens, and shut down when it is closed."""
