@@ -136,6 +136,7 @@ class FeatureLayers:
             place = placement(image)
             layer = make(data, name=name, opacity=opacity, metadata=noted, multiscale=multiscale, **place)
             above = [*taken.found.layers, self._controller.maps[taken.found.key]]
+            above += [find(viewer, other, taken.found.key) for other in TITLES]
             put(viewer, layer, [other for other in above if other is not None])
         else:
             layer.data = data
