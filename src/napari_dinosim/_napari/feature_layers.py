@@ -62,11 +62,15 @@ class Taken:
     def data(self, values: Mapping[PlaneIndex, NDArray[Any]], blank: NDArray[Any]) -> Any:
         """Make the data of a layer: an array for a flat image of up to 4096² pixels, else lazy; for a worker."""
         planes = {plane: PatchValues(self.embeddings[plane].grid, each) for plane, each in values.items()}
+
+        def lookup(plane: PlaneIndex) -> PatchValues | None:
+            return planes.get(self.found.plane(plane))
+
         large = self.shape[-2] * self.shape[-1] > REAL_PIXELS
         if len(self.shape) == 2 and not large:
-            return LazyMap(self.shape, planes.get, axes=lambda: self.axes_now, blank=blank)[...]
+            return LazyMap(self.shape, lookup, axes=lambda: self.axes_now, blank=blank)[...]
         steps = pyramid_steps((self.shape[-2], self.shape[-1])) if large else [1]
-        levels = [LazyMap(self.shape, planes.get, step, self.axes, blank) for step in steps]
+        levels = [LazyMap(self.shape, lookup, step, self.axes, blank) for step in steps]
         return levels if large else levels[0]
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from napari.components import ViewerModel
 
-    from napari_dinosim.planes import Axes
+    from napari_dinosim.planes import Axes, PlaneIndex
     from napari_dinosim.session import SimilaritySession
     from napari_dinosim.states import SimilarityMap
 
@@ -145,7 +145,12 @@ class MapLayers:
             return np.full(shape, np.nan, dtype=np.float32)
         key = key_of(image)
         steps = pyramid_steps(plane_shape(image)) if _large(image) else [1]
-        levels = [LazyMap(shape, partial(self._session.map, key), step, partial(self._axes, image)) for step in steps]
+        found = self._searched(image)
+
+        def lookup(plane: PlaneIndex) -> SimilarityMap | None:
+            return self._session.map(key, found.plane(plane))
+
+        levels = [LazyMap(shape, lookup, step, partial(self._axes, image)) for step in steps]
         return levels if len(levels) > 1 else levels[0]
 
     def _axes(self, image: Image) -> Axes:
