@@ -1,3 +1,7 @@
+from .analysis.clusters import PatchClusters as PatchClusters
+from .analysis.clusters import cluster_patches as cluster_patches
+from .analysis.colours import PcaColours as PcaColours
+from .analysis.colours import pca_colours as pca_colours
 from .analysis.correspondence import Correspondence as Correspondence
 from .analysis.correspondence import correspond as correspond
 from .analysis.edges import snap_edges as snap_edges

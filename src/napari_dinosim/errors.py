@@ -123,3 +123,11 @@ class SegmentationError(DinosimError, ValueError):
 
 class SelectionError(DinosimError, ValueError):
     """Places or objects cannot be chosen as is asked."""
+
+
+class FeaturesError(DinosimError, ValueError):
+    """There are too few patches for what is asked of them."""
+
+
+class FigureError(DinosimError, ValueError):
+    """A figure cannot be drawn as is asked."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from napari_dinosim.errors import ImageError, OutsideImageError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
+
+Number = TypeVar("Number", bound=np.generic)
+"""Any type of numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,21 +239,19 @@ class PatchGrid:
             _repeat(torch.from_numpy(values), along_y // per_row, along_x // per_col, torch.from_numpy(out))
         return out
 
-    def upsample_at(
-        self, values: NDArray[np.float32], ys: NDArray[np.intp], xs: NDArray[np.intp]
-    ) -> NDArray[np.float32]:
+    def upsample_at(self, values: NDArray[Number], ys: NDArray[np.intp], xs: NDArray[np.intp]) -> NDArray[Number]:
         """Upsampled values at chosen pixel rows and columns, without making the whole map.
 
         Parameters
         ----------
-        values : ndarray of shape (rows, cols)
-            One value per patch.
+        values : ndarray of shape (rows, cols, …)
+            One value, or several, per patch, of any type.
         ys, xs : ndarray of int
             Pixel rows (n) and columns (m), inside the image.
 
         Returns
         -------
-        ndarray of shape (n, m)
+        ndarray of shape (n, m, …)
         """
         return values[np.ix_(*self.indices(ys, xs))]
 

@@ -17,7 +17,7 @@ from napari_dinosim.errors import NotEmbeddedError
 from napari_dinosim.similarity import EPSILON, Query, class_scores
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
     from torch import Tensor
@@ -241,6 +241,36 @@ class Mosaic:
             rows, cols = found.shape[1:]
             scores[:, i * self._side : i * self._side + rows, j * self._side : j * self._side + cols] = found
         return scores
+
+    def known(self) -> Tensor:
+        """Which patches something was written to, of shape (rows, cols), bool, on the CPU."""
+        known = torch.zeros(self.shape, dtype=torch.bool)
+        for (i, j), block in list(self._blocks.items()):
+            self._place(known, i, j, block)[...] = block.lengths.cpu() > 0
+        return known
+
+    def parts(self) -> Iterator[tuple[tuple[slice, slice], Tensor]]:
+        """Go through what something was written to, part by part; what may still be written to is copied first.
+
+        Yields
+        ------
+        tuple of slice
+            Where the part lies, in patches, (row, col).
+        Tensor of shape (rows, cols, D)
+            Its vectors, zero where not known.
+        """
+        for (i, j), block in list(self._blocks.items()):
+            rows, cols = block.lengths.shape
+            place = (
+                slice(i * self._side, i * self._side + rows),
+                slice(j * self._side, j * self._side + cols),
+            )
+            if block.whole and self._count == 1:
+                yield place, block.vectors
+                continue
+            with self._lock:
+                vectors = block.vectors.clone()
+            yield place, vectors
 
     def mapped(self, change: Callable[[Tensor], Tensor]) -> Mosaic:
         """Make another mosaic of what a function makes of the vectors, (rows, cols, D), of each block."""

@@ -11,7 +11,7 @@ from superqt.utils import qdebounced
 
 from napari_dinosim._napari.coordinates import leading_shape, place_like, placement, plane_shape, shown_axes
 from napari_dinosim._napari.guard import guarded
-from napari_dinosim._napari.lazy_map import LazyMap
+from napari_dinosim._napari.lazy_map import LazyMap, pyramid_steps
 from napari_dinosim._napari.preferences import map_looks
 from napari_dinosim._napari.results import find, put
 from napari_dinosim._napari.roles import MAP, key_of, mark
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 
 REAL_PIXELS = 4096**2
 """A plane of at most this many pixels is a real array, so that every napari tool can use it; a larger one is lazy."""
-
-SMALLEST_LEVEL = 1024
-"""Longest side, in pixels, of the smallest level of a large map's pyramid."""
 
 THUMBNAIL_MS = 300
 """The thumbnails in the layer list follow when the maps have been quiet for so long."""
@@ -152,11 +149,7 @@ class MapLayers:
         if not lazy:
             return np.full(shape, np.nan, dtype=np.float32)
         key = key_of(image)
-
-        longest = max(plane_shape(image))
-        steps = [1]
-        while longest > steps[-1] * SMALLEST_LEVEL and _large(image):
-            steps.append(steps[-1] * 2)
+        steps = pyramid_steps(plane_shape(image)) if _large(image) else [1]
         found = self._searched(image)
 
         def lookup(plane: PlaneIndex) -> SimilarityMap | None:

@@ -13,6 +13,7 @@ MARK = "napari_dinosim"
 """Key in ``layer.metadata`` that marks a layer as ours."""
 
 PROMPTS, MAP, PATCHES, REGIONS = "prompts", "similarity map", "patch grid", "regions"
+COLOURS, CLUSTERS = "pca colours", "clusters"
 
 
 def role(layer: Layer) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_dinosim._napari.features_section import FeaturesSection
 from napari_dinosim._napari.undo_section import UndoSection
 
 if TYPE_CHECKING:
@@ -12,5 +13,8 @@ if TYPE_CHECKING:
     from napari_dinosim._napari.controller import Controller
     from napari_dinosim._napari.section import Section
 
-SECTIONS: tuple[Callable[[Controller], Section], ...] = (UndoSection,)
+SECTIONS: tuple[Callable[[Controller], Section], ...] = (
+    UndoSection,
+    FeaturesSection,
+)
 """Each is made with the controller when the widget opens, and shut down when it is closed."""
