@@ -33,14 +33,43 @@ class Prompt:
 
 
 @dataclass(frozen=True, slots=True)
+class LoosePrompt:
+    """A prompt that lies in no image: what was there when it was saved is known by its vector.
+
+    Parameters
+    ----------
+    vector : tuple of float
+        Unit vector of length D.
+    encoder : str
+        Identity of the encoder that made it (name and weights); it counts for embeddings by that one only.
+    label : str
+        As of other prompts.
+    """
+
+    vector: tuple[float, ...]
+    encoder: str
+    label: str = "positive"
+
+
+@dataclass(frozen=True, slots=True)
 class PromptSet:
-    """All prompts at one moment; the whole set is replaced, never patched."""
+    """All prompts at one moment; the whole set is replaced, never patched.
+
+    Parameters
+    ----------
+    prompts : tuple of Prompt
+        Those that lie in images.
+    combine : {"max", "mean"}
+    loose : tuple of LoosePrompt
+        Those that do not.
+    """
 
     prompts: tuple[Prompt, ...] = ()
     combine: Combine = "max"
+    loose: tuple[LoosePrompt, ...] = ()
 
     def __len__(self) -> int:
-        return len(self.prompts)
+        return len(self.prompts) + len(self.loose)
 
     def __iter__(self) -> Iterator[Prompt]:
         return iter(self.prompts)

@@ -20,7 +20,7 @@ def make_query(
     embeddings: Callable[[str, PlaneIndex], PatchEmbeddings | None],
     outside: Callable[[str, OutsideImageError], None],
 ) -> Query | None:
-    """Make one query of all prompts whose plane is embedded.
+    """Make one query of all prompts whose plane is embedded, and of loose ones that were made with the same encoder.
 
     Parameters
     ----------
@@ -49,4 +49,19 @@ def make_query(
                 outside(source, error)
             except NotEmbeddedError:
                 continue
+    queries += _loose(prompts, queries[0].encoder if queries else None)
     return Query.join(queries) if queries else None
+
+
+def _loose(prompts: PromptSet, encoder: str | None) -> list[Query]:
+    """Make queries of loose prompts: those of an encoder, else of the first one's."""
+    import torch
+
+    from napari_dinosim.similarity import Query
+
+    wanted = encoder or next((prompt.encoder for prompt in prompts.loose), None)
+    return [
+        Query(torch.tensor([prompt.vector], dtype=torch.float32), prompt.encoder, prompts.combine)
+        for prompt in prompts.loose
+        if prompt.encoder == wanted
+    ]

@@ -112,7 +112,7 @@ class Scoring:
             return None
         if place not in self._maps:
             embeddings = self._embeddings(*place)
-            if embeddings is None:
+            if embeddings is None or embeddings.encoder != self._query.encoder:  # as of loose prompts alone
                 return None
             if not self._fits_in_a_row(embeddings.count):
                 self._ask(place, embeddings, self._query)

@@ -1,0 +1,233 @@
+"""A session done again from its record, without a screen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_dinosim.composition import Channel, Composition
+from napari_dinosim.engine import Engine
+from napari_dinosim.errors import DifferenceError, RecordError
+from napari_dinosim.image import image_plane
+from napari_dinosim.loading import EncoderSlot
+from napari_dinosim.planes import PlaneView, split_shape
+from napari_dinosim.records.making import prompt_set
+from napari_dinosim.records.signature import compare, sign
+from napari_dinosim.records.values import Difference, listed
+from napari_dinosim.session import SimilaritySession
+from napari_dinosim.states import ImageInput
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from napari_dinosim.encoders.base import Encoder
+    from napari_dinosim.image import Plane
+    from napari_dinosim.planes import PlaneIndex
+    from napari_dinosim.records.values import ImageRecord, SessionRecord
+    from napari_dinosim.states import Overall, SimilarityMap
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Replayed:
+    """What came of a session that was done again.
+
+    Parameters
+    ----------
+    record : SessionRecord
+    maps : mapping of key to mapping of plane index to SimilarityMap
+        Of every image that was searched, each plane that was embedded.
+    differences : tuple of Difference
+        What is other than the record says, and was accepted.
+    notes : tuple of str
+        What there is to tell: prompts outside their image, values that were treated as black.
+    """
+
+    record: SessionRecord
+    maps: Mapping[str, Mapping[PlaneIndex, SimilarityMap]]
+    differences: tuple[Difference, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def map(self, key: str, plane: PlaneIndex | None = None) -> SimilarityMap:
+        """Similarity map of a plane of an image; by default of the plane that was on screen.
+
+        Raises
+        ------
+        KeyError
+            If there is none.
+        """
+        if plane is None:
+            plane = next(image.plane for image in self.record.images if image.key == key)
+        return self.maps[key][plane]
+
+    def heat(self, key: str, plane: PlaneIndex | None = None) -> NDArray[np.float32]:
+        """Return the same at the image's resolution: an array of shape (height, width), in [0, 1]."""
+        found = self.map(key, plane)
+        return found.grid.upsample(found.values)
+
+
+def replay(
+    record: SessionRecord,
+    images: Mapping[str, ArrayLike | Sequence[ArrayLike]],
+    *,
+    encoder: Encoder | None = None,
+    accept_differences: bool = False,
+    on_progress: Callable[[Overall | None], None] | None = None,
+) -> Replayed:
+    """Do a session again: embed and search as its record says.
+
+    The same images, weights and kind of device give the same maps, to the last bit. Where only what was in view was
+    embedded, the whole plane is.
+
+    Parameters
+    ----------
+    record : SessionRecord
+        From :func:`napari_dinosim.load_session`.
+    images : mapping of str to array_like, or to a sequence of them
+        By the keys of the record's images; a composition has an array for each channel.
+    encoder : Encoder, optional
+        In place of the one that the record names, which is loaded.
+    accept_differences : bool
+        Whether to go on where images or weights are others. An image that is missing is left out then.
+    on_progress : callable(Overall or None), optional
+        Told how far it is.
+
+    Returns
+    -------
+    Replayed
+
+    Raises
+    ------
+    DifferenceError
+        If something differs and is not accepted; its ``differences`` say what.
+    RecordError
+        If a composition has not an array for each channel.
+    DinosimError
+        If the encoder cannot be loaded, or an image cannot be embedded.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_dinosim.loading import EncoderChoice
+    >>> from napari_dinosim.records.making import record_image
+    >>> from napari_dinosim.records.values import EncoderRecord, Place, PromptRecord, SessionRecord
+    >>> image = np.random.default_rng(0).random((48, 80, 3))
+    >>> prompts = (PromptRecord(Place("a", 20, 40)),)
+    >>> builtin = EncoderRecord(EncoderChoice("builtin"))
+    >>> record = SessionRecord(encoder=builtin, images=(record_image("a", image),), prompts=prompts)
+    >>> float(replay(record, {"a": image}).heat("a")[20, 40].round(5))
+    1.0
+    """
+    slot = EncoderSlot() if encoder is None else EncoderSlot(lambda _choice: encoder)
+    wanted = [image for image in record.images if image.searched]
+    arrays = {image.key: _arrays(image, images[image.key]) for image in wanted if image.key in images}
+    differences = [*_image_differences(wanted, arrays), *_encoder_differences(record, slot)]
+    if differences and not accept_differences:
+        raise DifferenceError(
+            f"session: found {len(differences)} thing{'s' * (len(differences) > 1)} other than when it was saved:\n"
+            f"{listed(differences)}\nGive the same images and weights, or accept_differences=True.",
+            tuple(differences),
+        )
+    notes: list[str] = []
+    maps = _search(record, arrays, slot, notes, on_progress)
+    return Replayed(record, maps, tuple(differences), tuple(dict.fromkeys(notes)))
+
+
+def _arrays(image: ImageRecord, given: ArrayLike | Sequence[ArrayLike]) -> list[Any]:
+    """Return an array for each channel."""
+    several = list(given) if len(image.layers) > 1 and isinstance(given, list | tuple) else [given]
+    if len(several) != len(image.layers):
+        raise RecordError(
+            f"image {image.key!r}: found {len(several)} array, expected {len(image.layers)}, one for each of "
+            f"{', '.join(layer.name for layer in image.layers)}. Give a list of them."
+        )
+    return [one if hasattr(one, "shape") and hasattr(one, "dtype") else np.asarray(one) for one in several]
+
+
+def _image_differences(wanted: Sequence[ImageRecord], arrays: Mapping[str, list[Any]]) -> list[Difference]:
+    found = []
+    for image in wanted:
+        if image.key not in arrays:
+            found.append(
+                Difference(f"image {image.key!r}", "no array", f"one of shape {image.layers[0].signature.shape}")
+            )
+            continue
+        for layer, array in zip(image.layers, arrays[image.key], strict=True):
+            found += compare(layer.name, sign(array, rgb=layer.rgb), layer.signature)
+    return found
+
+
+def _encoder_differences(record: SessionRecord, slot: EncoderSlot) -> list[Difference]:
+    """Compare name and weights, where they are told."""
+    choice, expected = record.encoder.choice, record.encoder.identity
+    found = choice.identity(slot.get(choice))
+    return [] if expected in (None, found) else [Difference("encoder", found, expected)]
+
+
+def _search(
+    record: SessionRecord,
+    arrays: Mapping[str, list[Any]],
+    slot: EncoderSlot,
+    notes: list[str],
+    on_progress: Callable[[Overall | None], None] | None,
+) -> dict[str, dict[PlaneIndex, SimilarityMap]]:
+    """Embed and search."""
+    engine = Engine()
+    session = SimilaritySession(engine, record.encoder.choice, slot)
+    failures: list[Exception] = []
+    session.failed.connect(failures.append)
+    session.message.connect(notes.append)
+    if on_progress is not None:
+        session.progress_changed.connect(on_progress)
+    try:
+        for image in record.images:
+            if image.key in arrays:
+                session.set_input(image.key, _input(image, arrays[image.key]), image.plane)
+        session.set_scope("all" if record.settings.scope == "all" else "plane")
+        session.set_normalisation(record.settings.normalisation)
+        session.set_prompts(prompt_set(record, session.inputs))
+        session.start()
+        for _ in range(2):  # large maps, and extremes of stacks, are made by a worker when they are asked for
+            engine.wait()
+            found = {
+                key: {plane: session.map(key, plane) for plane in session.embedded_planes(key)}
+                for key in session.inputs
+            }
+        engine.wait()
+        failed = [state for key in session.inputs if (state := session.state(key)).stage == "error"]
+    finally:
+        engine.shutdown()
+    if failures:
+        raise failures[0]
+    notes += [state.reason for state in failed]
+    return {key: {plane: one for plane, one in planes.items() if one is not None} for key, planes in found.items()}
+
+
+def _input(image: ImageRecord, arrays: Sequence[Any]) -> ImageInput:
+    """Describe an image to the session as it was read then."""
+    layers = image.layers
+    spatial = arrays[0].shape[:-1] if layers[0].rgb else arrays[0].shape
+    leading, size = split_shape(spatial, (-2, -1))
+
+    def read(plane: PlaneIndex) -> Plane:
+        if layers[0].look is None:
+            rgb = layers[0].rgb
+            return image_plane(PlaneView(arrays[0], plane, rgb), rgb=rgb, contrast_limits=image.limits)
+        return Composition(
+            Channel(
+                PlaneView(array, plane),
+                layer.look.colours.array(),
+                layer.contrast_limits,
+                layer.look.gamma,
+                layer.look.opacity,
+                layer.look.visible,
+                layer.name,
+            )
+            for layer, array in zip(layers, arrays, strict=True)
+            if layer.look is not None
+        )
+
+    return ImageInput(image.name, size, read, planes=leading)
