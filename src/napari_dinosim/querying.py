@@ -1,13 +1,15 @@
-"""From prompts and the embeddings under them to a query."""
+"""From prompts and the embeddings under them to one query per class."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from napari_dinosim.errors import NotEmbeddedError, OutsideImageError
+from napari_dinosim.prompts import NEGATIVE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from napari_dinosim.embeddings import PatchEmbeddings
     from napari_dinosim.planes import PlaneIndex
@@ -15,53 +17,61 @@ if TYPE_CHECKING:
     from napari_dinosim.similarity import Query
 
 
-def make_query(
+def make_queries(
     prompts: PromptSet,
     embeddings: Callable[[str, PlaneIndex], PatchEmbeddings | None],
     outside: Callable[[str, OutsideImageError], None],
-) -> Query | None:
-    """Make one query of all prompts whose plane is embedded, and of loose ones that were made with the same encoder.
+) -> dict[str, Query]:
+    """Make one query per label of all prompts whose plane is embedded, in whichever image they lie.
+
+    Loose prompts join those that were made with the same encoder.
 
     Parameters
     ----------
     prompts : PromptSet
     embeddings : callable(key, plane) -> PatchEmbeddings or None
-        A prompt without them joins the query when there are some.
+        A prompt without them joins its query when there are some.
     outside : callable(key, OutsideImageError)
         Is told of a prompt that lies outside its image.
 
     Returns
     -------
-    Query or None
-        None where no prompt lies in what is embedded.
+    dict of str to Query
+        By label, in the order of the first prompts, each against all negative prompts; empty where no prompt of
+        anything that is looked for lies in what is embedded.
     """
     from napari_dinosim.similarity import Query
 
-    queries = []
-    for (source, plane), places in prompts.sources().items():
-        found = embeddings(source, plane)
+    parts: dict[str, list[Query]] = {}
+    for prompt in prompts:
+        found = embeddings(prompt.source, prompt.plane)
         if found is None:
             continue
-        for place in places:
-            try:
-                queries.append(found.query([place], prompts.combine))
-            except OutsideImageError as error:
-                outside(source, error)
-            except NotEmbeddedError:
-                continue
-    queries += _loose(prompts, queries[0].encoder if queries else None)
-    return Query.join(queries) if queries else None
+        try:
+            query = found.query([(prompt.y, prompt.x)], prompts.combine)
+        except OutsideImageError as error:
+            outside(prompt.source, error)
+        except NotEmbeddedError:
+            continue
+        else:
+            parts.setdefault(prompt.label, []).append(query)
+    for label, query in _loose(prompts, next((found[0].encoder for found in parts.values()), None)):
+        parts.setdefault(label, []).append(query)
+    sought = {label: Query.join(parts[label]) for label in prompts.sought if label in parts}
+    if NEGATIVE not in parts or not sought:
+        return sought
+    negatives = Query.join(parts[NEGATIVE]).vectors  # one tensor, which all share
+    return {label: replace(query, negatives=negatives) for label, query in sought.items()}
 
 
-def _loose(prompts: PromptSet, encoder: str | None) -> list[Query]:
-    """Make queries of loose prompts: those of an encoder, else of the first one's."""
+def _loose(prompts: PromptSet, encoder: str | None) -> Iterator[tuple[str, Query]]:
+    """Make queries of loose prompts: of those of an encoder, by default of the first one's."""
     import torch
 
     from napari_dinosim.similarity import Query
 
-    wanted = encoder or next((prompt.encoder for prompt in prompts.loose), None)
-    return [
-        Query(torch.tensor([prompt.vector], dtype=torch.float32), prompt.encoder, prompts.combine)
-        for prompt in prompts.loose
-        if prompt.encoder == wanted
-    ]
+    for prompt in prompts.loose:
+        encoder = encoder or prompt.encoder
+        if prompt.encoder == encoder:
+            vectors = torch.tensor([prompt.vector], dtype=torch.float32)
+            yield prompt.label, Query(vectors, prompt.encoder, prompts.combine)

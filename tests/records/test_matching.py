@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from napari_dinosim.loading import EncoderChoice
+from napari_dinosim.records.images import ImageRecord, LayerRecord, Signature
 from napari_dinosim.records.making import relative_to
 from napari_dinosim.records.matching import OpenLayer, file_of, gone, match
-from napari_dinosim.records.values import EncoderRecord, ImageRecord, LayerRecord, SessionRecord, Signature
+from napari_dinosim.records.values import EncoderRecord, SessionRecord
 
 FOLDER = Path("/data/sessions")
 

@@ -9,10 +9,10 @@ import torch
 from desk import A, Desk, patchwork
 from napari_dinosim.embedding import embed
 from napari_dinosim.errors import EncoderMismatchError, RecordError
-from napari_dinosim.prompts import LoosePrompt, PromptSet
+from napari_dinosim.prompts import LoosePrompt, Prompt, PromptSet
 from napari_dinosim.records.files import load_query_record, save_query_record
 from napari_dinosim.records.making import loose_prompts, record_query
-from napari_dinosim.records.queries import load_query, save_query
+from napari_dinosim.records.queries import load_queries, load_query, save_query
 from planted import MeanColourEncoder, planted_spec
 
 LEFT, RIGHT = patchwork(100, 150), patchwork(90, 210, 1)
@@ -102,3 +102,44 @@ def test_a_query_in_python(tmp_path):
     other = embed(RIGHT, MeanColourEncoder(planted_spec(16), "a@other"))
     with pytest.raises(EncoderMismatchError, match="made with 'a@planted' but the image was embedded with 'a@other'"):
         other.cosine(again)
+
+
+def test_classes_and_negatives_in_python(tmp_path):
+    embedded = embed(LEFT, MeanColourEncoder(planted_spec(16), "a@planted"))
+    soil = embedded.query([(50, 60)])
+    queries = {name: embedded.query([place]).against(soil) for name, place in {"a": (20, 100), "b": (70, 30)}.items()}
+    path = save_query(queries, tmp_path / "classes.json")
+    assert load_query_record(path).labels == ("a", "b", "negative")
+    for name, query in load_queries(path).items():
+        assert torch.equal(embedded.cosine(query), embedded.cosine(queries[name]))
+    assert torch.equal(load_query(path, "b").vectors, queries["b"].vectors)
+    with pytest.raises(RecordError, match="label: found None, expected one of 'a', 'b'"):
+        load_query(path)
+    with pytest.raises(RecordError, match="label: found 'c', expected one of 'a', 'b'"):
+        load_query(path, "c")
+    other = embed(LEFT, MeanColourEncoder(planted_spec(16), "a@other")).query([(1, 1)])
+    with pytest.raises(RecordError, match=r"queries: found 2 encoders \(a@other, a@planted\), expected one"):
+        save_query(queries | {"c": other}, tmp_path / "other.json")
+
+
+def test_negative_prompts_alone_look_for_nothing(desk, tmp_path):
+    desk.add("left", LEFT)
+    desk.session.set_prompts(PromptSet((Prompt("left", 20, 100, (), "negative"),)))
+    desk.start()
+    path = save_query_record(record_query(desk.session), tmp_path / "a.json")
+    with pytest.raises(RecordError, match="Found 1 negative point and no other"):
+        load_queries(path)
+
+
+def test_the_labels_of_loose_prompts_count(desk):
+    desk.add("left", LEFT)
+    encoder = MeanColourEncoder(planted_spec(16), "a@planted")
+    vectors = embed(LEFT, encoder).query([(20, 100), (70, 30)]).vectors.tolist()
+    labelled = zip(vectors, ("x", "negative"), strict=True)
+    loose = tuple(LoosePrompt(tuple(vector), "a@planted", label) for vector, label in labelled)
+    desk.session.set_prompts(PromptSet((Prompt("left", 50, 60, (), "y"),), loose=loose))
+    desk.start()
+    assert desk.session.classes == ("y", "x")
+    embedded = embed(LEFT, encoder)
+    expected = embedded.cosine(embedded.query([(20, 100)])) - embedded.cosine(embedded.query([(70, 30)]))
+    torch.testing.assert_close(desk.session.shown_map("left", "x").scores, expected, atol=1e-5, rtol=0)

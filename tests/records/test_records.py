@@ -11,26 +11,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_dinosim.errors import NewerRecordError, RecordError
+from napari_dinosim.errors import LabelError, NewerRecordError, RecordError
 from napari_dinosim.intensity import Intensity, Mode
 from napari_dinosim.loading import EncoderChoice
+from napari_dinosim.prompts import clean_label
 from napari_dinosim.records import files
 from napari_dinosim.records.files import load_query_record, load_session, save_query_record, save_session
+from napari_dinosim.records.images import ImageRecord, LayerRecord, Look, Numbers, Placement, Signature
 from napari_dinosim.records.text import from_text, to_text
 from napari_dinosim.records.values import (
     EncoderRecord,
-    ImageRecord,
-    LayerRecord,
-    Look,
     LooseRecord,
-    Numbers,
     Place,
-    Placement,
     PromptRecord,
     QueryRecord,
     SessionRecord,
     Settings,
-    Signature,
 )
 
 NUMBER = st.floats(allow_nan=False, allow_infinity=False)
@@ -76,6 +72,7 @@ LAYER = st.builds(
     st.none() | PLACEMENT,
 )
 LAYERS = st.lists(LAYER, min_size=1, max_size=2).map(tuple)
+LABEL = st.text().filter(str.strip).map(clean_label)
 FEATURE = st.none() | st.booleans() | st.integers() | NUMBER | st.text()
 
 
@@ -89,20 +86,19 @@ def sessions(draw) -> SessionRecord:
         for key in keys
     ]
     place = st.builds(Place, st.sampled_from(keys), NUMBER, NUMBER, PLANE) | st.none() if keys else st.none()
-    prompt = st.builds(
-        PromptRecord, place, st.text(), st.none() | TUPLE, st.dictionaries(st.text(), FEATURE, max_size=2)
-    )
+    prompt = st.builds(PromptRecord, place, LABEL, st.none() | TUPLE, st.dictionaries(st.text(), FEATURE, max_size=2))
     return SessionRecord(
         encoder=draw(ENCODER),
         images=tuple(images),
         prompts=tuple(draw(st.lists(prompt, max_size=3))),
-        loose=tuple(draw(st.lists(st.builds(LooseRecord, NUMBERS, st.text(), st.text()), max_size=2))),
+        loose=tuple(draw(st.lists(st.builds(LooseRecord, NUMBERS, st.text(), LABEL), max_size=2))),
         settings=draw(
             st.builds(
                 Settings,
-                st.sampled_from(["max", "mean"]),
+                st.sampled_from(["max", "mean", "top"]),
                 st.sampled_from(["all", "plane", "field"]),
-                st.sampled_from(["plane", "stack"]),
+                st.sampled_from(["plane", "stack", "shared", "cosine"]),
+                st.none() | NUMBER,
                 INTENSITY,
                 st.booleans(),
             )
@@ -163,7 +159,8 @@ FAULTS = [
         "99.0, 1.0",
         r"field settings\.intensity: percentiles: found \(99, 1\), expected two",
     ),
-    ('"combine": "max"', '"combine": "sum"', r"field settings\.combine: found 'sum', expected 'max' or 'mean'"),
+    ('"combine": "max"', '"combine": "sum"', r"field settings\.combine: found 'sum', expected 'max', 'mean' or 'top'"),
+    ('"label": "positive"', '"label": " x "', r"field prompts\[0\]: label: found ' x ', expected 'x'"),
     ('"image": "a"', '"image": "b"', r"prompts: found one in image 'b', expected one of 'a'"),
     ('"version": 1', '"version": 0', r"found version 0 of the format, expected a whole number from 1 to 1"),
     ('"version": 1', '"version": true', r"found version True of the format"),
@@ -319,6 +316,8 @@ def test_values_that_contradict_themselves():
         ImageRecord("b", ())
     with pytest.raises(RecordError, match=r"vectors: found shape \(2, 2\), expected \(1, D\)"):
         QueryRecord(encoder=query().encoder, vectors=query().vectors, labels=("positive",))
+    with pytest.raises(LabelError, match="label: found 'Negative', expected 'negative'"):
+        QueryRecord(encoder=query().encoder, vectors=query().vectors, labels=("cell", "Negative"))
     with pytest.raises(RecordError, match="encoder: found no identity, expected name and weights"):
         QueryRecord(encoder=EncoderRecord(EncoderChoice("a")), vectors=query().vectors, labels=query().labels)
     with pytest.raises(RecordError, match=r"vector: found shape \(2, 2\), expected \(D,\)"):

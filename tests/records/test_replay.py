@@ -16,20 +16,11 @@ from napari_dinosim.errors import DifferenceError, EncodingError, RecordError
 from napari_dinosim.loading import EncoderChoice
 from napari_dinosim.prompts import Prompt, PromptSet
 from napari_dinosim.records.files import load_session, save_session
+from napari_dinosim.records.images import ImageRecord, LayerRecord, Look, Numbers
 from napari_dinosim.records.making import embedded_by, prompt_set, record_image, record_session
 from napari_dinosim.records.replay import replay
 from napari_dinosim.records.signature import sign
-from napari_dinosim.records.values import (
-    Difference,
-    EncoderRecord,
-    ImageRecord,
-    LayerRecord,
-    Look,
-    Numbers,
-    Place,
-    PromptRecord,
-    SessionRecord,
-)
+from napari_dinosim.records.values import Difference, EncoderRecord, Place, PromptRecord, SessionRecord
 from planted import MeanColourEncoder, planted_spec
 
 ENCODER = MeanColourEncoder(planted_spec(16), "a@planted")
@@ -68,16 +59,13 @@ def saved(desk, images, tmp_path):
 def test_the_maps_are_the_same_to_the_last_bit(desk, saved, images):
     again = replay(saved, images, encoder=ENCODER)
     assert again.differences == again.notes == ()
-    assert {key: sorted(planes) for key, planes in again.maps.items()} == {
-        "left": [()],
-        "right": [()],
-        "stack": [(0,), (1,), (2,)],
-    }
-    for key, planes in again.maps.items():
-        for plane, found in planes.items():
-            expected = desk.session.map(key, plane)
-            assert torch.equal(found.scores, expected.scores)
-            assert np.array_equal(found.values, expected.values)
+    assert again.classes == ()
+    places = [("left", ()), ("right", ()), ("stack", (0,)), ("stack", (1,)), ("stack", (2,))]
+    assert sorted(again.maps) == [(*place, None) for place in places]
+    for place, found in again.maps.items():
+        expected = desk.session.map(*place)
+        assert torch.equal(found.scores, expected.scores)
+        assert np.array_equal(found.values, expected.values)
     assert np.array_equal(again.heat("stack"), desk.heat("stack"))
     assert again.heat("right").shape == (90, 210)
     assert float(np.ptp(again.heat("left"))) > 0.9
@@ -94,7 +82,7 @@ def test_only_the_plane_on_screen_is_embedded_where_only_that_was(saved, images)
     shown = tuple(replace(image, plane=(2,)) if image.key == "stack" else image for image in saved.images)
     only = replace(saved, images=shown, settings=replace(saved.settings, scope="field"))
     again = replay(only, images, encoder=ENCODER)
-    assert list(again.maps["stack"]) == [(2,)]
+    assert [place[1] for place in again.maps if place[0] == "stack"] == [(2,)]
     assert again.map("stack") is again.map("stack", (2,))
 
 
@@ -128,7 +116,7 @@ def test_an_image_that_is_missing_is_told_and_can_be_left_out(saved, images):
     with pytest.raises(DifferenceError, match=r"image 'left': found no array, expected one of shape \(100, 150, 3\)"):
         replay(saved, images, encoder=ENCODER)
     again = replay(saved, images, encoder=ENCODER, accept_differences=True)
-    assert set(again.maps) == {"right", "stack"}
+    assert {place[0] for place in again.maps} == {"right", "stack"}
     alone = replace(saved, prompts=saved.prompts[1:])
     assert np.array_equal(again.heat("right"), replay(alone, images | {"left": LEFT}, encoder=ENCODER).heat("right"))
 
@@ -213,3 +201,23 @@ def test_a_note_is_kept_of_what_was_told(saved, images):
     again = replay(outside, images, encoder=ENCODER)
     assert len(again.notes) == 1
     assert "outside" in again.notes[0]
+
+
+def test_classes_and_negatives_come_back(desk, images):
+    for key, data in images.items():
+        if key != "stack":
+            desk.add(key, data)
+    places = [("left", 20, 100, "root"), ("left", 70, 30, "soil"), ("right", 60, 60, "negative")]
+    desk.session.set_prompts(PromptSet(tuple(Prompt(key, y, x, (), label) for key, y, x, label in places), "top"))
+    desk.session.set_normalisation("cosine")
+    desk.session.set_threshold(0.7)
+    desk.start()
+    record = record_session(desk.session, [record_image(key, images[key], rgb=True) for key in ("left", "right")])
+    assert [prompt.label for prompt in record.prompts] == ["root", "soil", "negative"]
+    assert record.settings.threshold == 0.7
+    again = replay(record, images, encoder=ENCODER)
+    assert again.classes == ("root", "soil")
+    assert len(again.maps) == 6
+    for (key, plane, label), found in again.maps.items():
+        assert np.array_equal(found.values, desk.session.map(key, plane, label).values)
+    assert not np.array_equal(again.heat("right", label="root"), again.heat("right", label="soil"))

@@ -11,14 +11,11 @@ import numpy as np
 
 from napari_dinosim.errors import RecordError
 from napari_dinosim.prompts import LoosePrompt, Prompt, PromptSet
+from napari_dinosim.records.images import ImageRecord, LayerRecord, Numbers
 from napari_dinosim.records.signature import sign
 from napari_dinosim.records.values import (
-    POSITIVE,
     EncoderRecord,
-    ImageRecord,
-    LayerRecord,
     LooseRecord,
-    Numbers,
     Place,
     PromptRecord,
     QueryRecord,
@@ -101,9 +98,9 @@ def record_session(session: SimilaritySession, images: Iterable[ImageRecord]) ->
     return SessionRecord(
         encoder=EncoderRecord(session.encoder, embedded_by(session)),
         images=tuple(replace(known[key], plane=session.shown_plane(key)) for key in session.inputs),
-        prompts=tuple(PromptRecord(place_of(prompt)) for prompt in prompts),
+        prompts=tuple(PromptRecord(place_of(prompt), prompt.label) for prompt in prompts),
         loose=loose_records(prompts),
-        settings=Settings(prompts.combine, session.scope, session.normalisation),
+        settings=Settings(prompts.combine, session.scope, session.normalisation, session.threshold),
     )
 
 
@@ -133,7 +130,7 @@ def record_query(session: SimilaritySession) -> QueryRecord:
         try:
             if found is not None:
                 vectors.append(found.query([(prompt.y, prompt.x)]).vectors[0].numpy())
-                labels.append(POSITIVE)
+                labels.append(prompt.label)
         except (OutsideImageError, NotEmbeddedError):
             continue
     for loose in session.prompts.loose:
@@ -167,7 +164,9 @@ def prompt_set(record: SessionRecord, keys: Container[str]) -> PromptSet:
     """Return the prompts of a session that lie in some of its images, and the loose ones."""
     places = [(prompt.place, prompt.label) for prompt in record.prompts]
     return PromptSet(
-        tuple(Prompt(at.image, at.y, at.x, at.plane) for at, _ in places if at is not None and at.image in keys),
+        tuple(
+            Prompt(at.image, at.y, at.x, at.plane, label) for at, label in places if at is not None and at.image in keys
+        ),
         record.settings.combine,
         loose_of(record),
     )

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from napari_dinosim.records.values import LayerRecord, SessionRecord, Signature
+    from napari_dinosim.records.images import LayerRecord, Signature
+    from napari_dinosim.records.values import SessionRecord
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from napari_dinosim.encoders.base import Encoder
     from napari_dinosim.image import Plane
     from napari_dinosim.planes import PlaneIndex
-    from napari_dinosim.records.values import ImageRecord, SessionRecord
+    from napari_dinosim.records.images import ImageRecord
+    from napari_dinosim.records.values import SessionRecord
     from napari_dinosim.states import Overall, SimilarityMap
 
 
@@ -38,8 +39,11 @@ class Replayed:
     Parameters
     ----------
     record : SessionRecord
-    maps : mapping of key to mapping of plane index to SimilarityMap
-        Of every image that was searched, each plane that was embedded.
+    maps : mapping of (key, plane index, label or None) to SimilarityMap
+        Of every image that was searched, each plane that was embedded; None is the one map, or the highest score of all
+        classes.
+    classes : tuple of str
+        Those that have maps.
     differences : tuple of Difference
         What is other than the record says, and was accepted.
     notes : tuple of str
@@ -47,12 +51,13 @@ class Replayed:
     """
 
     record: SessionRecord
-    maps: Mapping[str, Mapping[PlaneIndex, SimilarityMap]]
+    maps: Mapping[tuple[str, PlaneIndex, str | None], SimilarityMap]
+    classes: tuple[str, ...] = ()
     differences: tuple[Difference, ...] = ()
     notes: tuple[str, ...] = ()
 
-    def map(self, key: str, plane: PlaneIndex | None = None) -> SimilarityMap:
-        """Similarity map of a plane of an image; by default of the plane that was on screen.
+    def map(self, key: str, plane: PlaneIndex | None = None, label: str | None = None) -> SimilarityMap:
+        """Similarity map of a plane of an image, by default of the one that was on screen; of a class, or of all.
 
         Raises
         ------
@@ -61,11 +66,11 @@ class Replayed:
         """
         if plane is None:
             plane = next(image.plane for image in self.record.images if image.key == key)
-        return self.maps[key][plane]
+        return self.maps[key, plane, label]
 
-    def heat(self, key: str, plane: PlaneIndex | None = None) -> NDArray[np.float32]:
+    def heat(self, key: str, plane: PlaneIndex | None = None, label: str | None = None) -> NDArray[np.float32]:
         """Return the same at the image's resolution: an array of shape (height, width), in [0, 1]."""
-        found = self.map(key, plane)
+        found = self.map(key, plane, label)
         return found.grid.upsample(found.values)
 
 
@@ -79,8 +84,7 @@ def replay(
 ) -> Replayed:
     """Do a session again: embed and search as its record says.
 
-    The same images, weights and kind of device give the same maps, to the last bit. Where only what was in view was
-    embedded, the whole plane is.
+    The same images, weights and device give the same maps. Where only what was in view was embedded, its plane is.
 
     Parameters
     ----------
@@ -89,7 +93,7 @@ def replay(
     images : mapping of str to array_like, or to a sequence of them
         By the keys of the record's images; a composition has an array for each channel.
     encoder : Encoder, optional
-        In place of the one that the record names, which is loaded.
+        By default the one that the record names is loaded.
     accept_differences : bool
         Whether to go on where images or weights are others. An image that is missing is left out then.
     on_progress : callable(Overall or None), optional
@@ -125,15 +129,20 @@ def replay(
     wanted = [image for image in record.images if image.searched]
     arrays = {image.key: _arrays(image, images[image.key]) for image in wanted if image.key in images}
     differences = [*_image_differences(wanted, arrays), *_encoder_differences(record, slot)]
-    if differences and not accept_differences:
+    if not accept_differences:
+        _refuse(differences)
+    notes: list[str] = []
+    maps, classes = _search(record, arrays, slot, notes, on_progress)
+    return Replayed(record, maps, classes, tuple(differences), tuple(dict.fromkeys(notes)))
+
+
+def _refuse(differences: Sequence[Difference]) -> None:
+    if differences:
         raise DifferenceError(
             f"session: found {len(differences)} thing{'s' * (len(differences) > 1)} other than when it was saved:\n"
             f"{listed(differences)}\nGive the same images and weights, or accept_differences=True.",
             tuple(differences),
         )
-    notes: list[str] = []
-    maps = _search(record, arrays, slot, notes, on_progress)
-    return Replayed(record, maps, tuple(differences), tuple(dict.fromkeys(notes)))
 
 
 def _arrays(image: ImageRecord, given: ArrayLike | Sequence[ArrayLike]) -> list[Any]:
@@ -173,8 +182,8 @@ def _search(
     slot: EncoderSlot,
     notes: list[str],
     on_progress: Callable[[Overall | None], None] | None,
-) -> dict[str, dict[PlaneIndex, SimilarityMap]]:
-    """Embed and search."""
+) -> tuple[dict[tuple[str, PlaneIndex, str | None], SimilarityMap], tuple[str, ...]]:
+    """Embed and search: the maps, and the classes that have any."""
     engine = Engine()
     session = SimilaritySession(engine, record.encoder.choice, slot)
     failures: list[Exception] = []
@@ -190,20 +199,22 @@ def _search(
         session.set_normalisation(record.settings.normalisation)
         session.set_prompts(prompt_set(record, session.inputs))
         session.start()
-        for _ in range(2):  # large maps, and extremes of stacks, are made by a worker when they are asked for
+        for _ in range(2):  # large maps, and ranges of several planes, are made by a worker when they are asked for
             engine.wait()
-            found = {
-                key: {plane: session.map(key, plane) for plane in session.embedded_planes(key)}
-                for key in session.inputs
-            }
-        engine.wait()
+            found = _maps(session)
         failed = [state for key in session.inputs if (state := session.state(key)).stage == "error"]
     finally:
         engine.shutdown()
     if failures:
         raise failures[0]
     notes += [state.reason for state in failed]
-    return {key: {plane: one for plane, one in planes.items() if one is not None} for key, planes in found.items()}
+    return found, session.classes
+
+
+def _maps(session: SimilaritySession) -> dict[tuple[str, PlaneIndex, str | None], SimilarityMap]:
+    places = [(key, plane) for key in session.inputs for plane in session.embedded_planes(key)]
+    asked = [(*place, label) for place in places for label in (None, *session.classes)]
+    return {one: found for one in asked if (found := session.map(*one)) is not None}
 
 
 def _input(image: ImageRecord, arrays: Sequence[Any]) -> ImageInput:

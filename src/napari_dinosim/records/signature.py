@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_dinosim.errors import ImageError
-from napari_dinosim.records.values import Difference, Signature
+from napari_dinosim.records.images import Signature
+from napari_dinosim.records.values import Difference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
