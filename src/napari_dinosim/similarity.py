@@ -202,9 +202,11 @@ def combined(cosines: Tensor, combine: Combine) -> Tensor:
     >>> [round(float(combined(torch.tensor([0.9, 0.8, 0.1, 0.0]), name)), 3) for name in ("max", "mean", "top")]
     [0.9, 0.45, 0.881]
     """
+    if cosines.shape[-1] == 1:
+        return cosines[..., 0]
     if combine == "mean":
         return cosines.mean(dim=-1)
-    if combine == "max" or cosines.shape[-1] == 1:
+    if combine == "max":
         return cosines.amax(dim=-1)
     highest = _highest(cosines.movedim(-1, 0).contiguous())
     return (torch.softmax(highest / TEMPERATURE, dim=0) * highest).sum(dim=0)
@@ -229,20 +231,15 @@ def _group_cosines(vectors: Tensor, groups: Sequence[tuple[Tensor, Combine]]) ->
     ]
     query, sizes = torch.cat(columns), [len(part) for part in columns]
     if len(query) == 1:  # twice: torch's product with one vector goes through memory on one core, four times slower
-        query, sizes = query.expand(2, -1).contiguous(), [2]
+        query = query.expand(2, -1).contiguous()
     step = len(vectors) if vectors.dtype == torch.float32 else max(1, CHUNK_ELEMENTS // vectors.shape[1])
     parts = []
     for chunk in torch.split(vectors, step):
-        cosines = torch.split(chunk.float() @ query.T, sizes, dim=1)
-        each = [combined(part, _by(combine)) for part, (_, combine) in zip(cosines, groups, strict=True)]
+        cosines = torch.split((chunk.float() @ query.T)[:, : sum(sizes)], sizes, dim=1)
+        each = [combined(part, combine) for part, (_, combine) in zip(cosines, groups, strict=True)]
         parts.append(torch.stack(each))
     found = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
     return found.clamp_(-1, 1).cpu()
-
-
-def _by(combine: Combine) -> Combine:
-    """How columns are combined: of a mean there is one left, perhaps twice."""
-    return "max" if combine == "mean" else combine
 
 
 def min_max(scores: Tensor) -> Tensor:
@@ -272,7 +269,7 @@ def joint_extremes(pairs: Iterable[tuple[float, float]]) -> tuple[float, float]:
 
 def stretch(scores: Tensor, low: float, high: float) -> Tensor:
     """Stretch scores so that ``low`` becomes 0 and ``high`` 1."""
-    return (scores - low) / (high - low + EPSILON)
+    return (scores - low).div_(high - low + EPSILON)  # in place: new memory costs more than the sum
 
 
 def project_out(vectors: Tensor, directions: Tensor) -> Tensor:
