@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from napari_dinosim.loading import EncoderChoice
 from napari_dinosim.prompts import clean_label
 from napari_dinosim.records import files
 from napari_dinosim.records.files import load_query_record, load_session, save_query_record, save_session
-from napari_dinosim.records.images import ImageRecord, LayerRecord, Look, Numbers, Placement, Signature
+from napari_dinosim.records.images import ChannelRecord, ImageRecord, LayerRecord, Numbers, Placement, Signature
 from napari_dinosim.records.text import from_text, to_text
 from napari_dinosim.records.values import (
     EncoderRecord,
@@ -68,23 +69,29 @@ LAYER = st.builds(
     st.none() | st.text(),
     st.none() | st.tuples(st.text(), st.text()),
     st.none() | PAIR,
-    st.none() | st.builds(Look, st.text(), NUMBERS, NUMBER, NUMBER, st.booleans()),
     st.none() | PLACEMENT,
 )
-LAYERS = st.lists(LAYER, min_size=1, max_size=2).map(tuple)
+CHANNEL = st.builds(ChannelRecord, st.text(), st.text(), NUMBERS, st.none() | PAIR, NUMBER, NUMBER, st.booleans())
 LABEL = st.text().filter(str.strip).map(clean_label)
 FEATURE = st.none() | st.booleans() | st.integers() | NUMBER | st.text()
 
 
 @st.composite
+def images_of(draw, key: str) -> ImageRecord:
+    layers = draw(st.lists(LAYER, min_size=1, max_size=2))
+    axis = draw(st.sampled_from([None, -3])) if len(layers) == 1 else None
+    if axis is not None:
+        layers = [replace(layers[0], signature=Signature((2, 7, 9), "uint8", "00"))]
+    count = 2 if axis is not None or len(layers) == 2 else 0
+    channels = tuple(draw(CHANNEL) for _ in range(count))
+    more = draw(st.booleans()), draw(PLANE), draw(st.none() | INTENSITY), draw(st.none() | PAIR)
+    return ImageRecord(key, tuple(layers), channels, axis, *more)
+
+
+@st.composite
 def sessions(draw) -> SessionRecord:
     keys = draw(st.lists(st.text(), unique=True, max_size=3))
-    images = [
-        ImageRecord(
-            key, draw(LAYERS), draw(st.booleans()), draw(PLANE), draw(st.none() | INTENSITY), draw(st.none() | PAIR)
-        )
-        for key in keys
-    ]
+    images = [draw(images_of(key)) for key in keys]
     place = st.builds(Place, st.sampled_from(keys), NUMBER, NUMBER, PLANE) | st.none() if keys else st.none()
     prompt = st.builds(PromptRecord, place, LABEL, st.none() | TUPLE, st.dictionaries(st.text(), FEATURE, max_size=2))
     return SessionRecord(
@@ -314,6 +321,12 @@ def test_values_that_contradict_themselves():
         SessionRecord(encoder=record().encoder, images=(image, image))
     with pytest.raises(RecordError, match="image 'b': found no layer, expected at least one"):
         ImageRecord("b", ())
+    with pytest.raises(RecordError, match="image 'a': found 0 channels, expected 2"):
+        replace(image, layers=image.layers * 2)
+    with pytest.raises(
+        RecordError, match=r"image 'a': found channel axis -2 for shape \(40, 60\), expected one before"
+    ):
+        replace(image, channel_axis=-2)
     with pytest.raises(RecordError, match=r"vectors: found shape \(2, 2\), expected \(1, D\)"):
         QueryRecord(encoder=query().encoder, vectors=query().vectors, labels=("positive",))
     with pytest.raises(LabelError, match="label: found 'Negative', expected 'negative'"):

@@ -16,7 +16,7 @@ from napari_dinosim.errors import DifferenceError, EncodingError, RecordError
 from napari_dinosim.loading import EncoderChoice
 from napari_dinosim.prompts import Prompt, PromptSet
 from napari_dinosim.records.files import load_session, save_session
-from napari_dinosim.records.images import ImageRecord, LayerRecord, Look, Numbers
+from napari_dinosim.records.images import ChannelRecord, ImageRecord, LayerRecord, Numbers
 from napari_dinosim.records.making import embedded_by, prompt_set, record_image, record_session
 from napari_dinosim.records.replay import replay
 from napari_dinosim.records.signature import sign
@@ -152,21 +152,30 @@ def test_limits_that_were_found_are_used_again():
 def test_a_composition_is_composed_again():
     rng = np.random.default_rng(4)
     first, second = (rng.integers(0, 4000, (70, 90)).astype(np.uint16) for _ in range(2))
-    looks = [Look("x", Numbers.of([(0, 0, 0, 1), colour]), gamma=0.8) for colour in ((1, 0, 1, 1), (0, 1, 0, 1))]
-    layers = tuple(
-        LayerRecord(name, sign(data), contrast_limits=(0.0, 4000.0), look=look)
-        for name, data, look in zip(("DAPI", "actin"), (first, second), looks, strict=True)
+    colours = [[(0, 0, 0), colour] for colour in ((1, 0, 1), (0, 1, 0))]
+    channels = tuple(
+        ChannelRecord(name, "x", Numbers.of(table), limits=(0.0, 4000.0), gamma=0.8)
+        for name, table in zip(("DAPI", "actin"), colours, strict=True)
     )
-    image = ImageRecord("both", layers)
+    layers = tuple(LayerRecord(name, sign(data)) for name, data in (("DAPI", first), ("actin", second)))
+    image = ImageRecord("both", layers, channels)
     record = SessionRecord(encoder=EncoderRecord(A), images=(image,), prompts=(PromptRecord(Place("both", 30, 40)),))
-    channels = [
-        Channel(data, look.colours.array(), (0, 4000), gamma=0.8)
-        for data, look in zip((first, second), looks, strict=True)
-    ]
-    by_hand = embed(Composition(channels), ENCODER)
+    by_hand = embed(
+        Composition(
+            Channel(data, table, (0, 4000), gamma=0.8) for data, table in zip((first, second), colours, strict=True)
+        ),
+        ENCODER,
+    )
     expected = by_hand.similarity_map(by_hand.query([(30, 40)]))
     assert image.name == "DAPI + actin"
     assert np.array_equal(replay(record, {"both": [first, second]}, encoder=ENCODER).heat("both"), expected)
+    along = ImageRecord(
+        "both", (LayerRecord("cells", sign(np.stack([first, second]))),), channels, channel_axis=-3, plane=(0,)
+    )
+    along_axis = replace(record, images=(along,), prompts=(PromptRecord(Place("both", 30, 40, (0,))),))
+    again = replay(along_axis, {"both": np.stack([first, second])}, encoder=ENCODER)
+    assert np.array_equal(again.heat("both"), expected)
+    assert len(again.maps) == 1
     with pytest.raises(RecordError, match="image 'both': found 1 array, expected 2, one for each of DAPI, actin"):
         replay(record, {"both": first}, encoder=ENCODER)
 

@@ -117,21 +117,26 @@ class Placement:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """How a channel of a composition looks; see :class:`napari_dinosim.Channel`.
+class ChannelRecord:
+    """One channel of a composition; see :class:`napari_dinosim.Channel`.
 
     Parameters
     ----------
+    name : str
     colormap : str
         Its name in napari.
-    colours : Numbers of shape (N, 4)
-        RGBA in [0, 1] of intensities evenly spaced from 0 to 1.
+    colours : Numbers of shape (N, 3) or (N, 4)
+        RGB or RGBA in [0, 1] of intensities evenly spaced from 0 to 1.
+    limits : (low, high), optional
+        Intensities of the first and the last colour; None where they pass through unchanged.
     gamma, opacity : float
     visible : bool
     """
 
+    name: str
     colormap: str
     colours: Numbers
+    limits: Pair | None = None
     gamma: float = 1.0
     opacity: float = 1.0
     visible: bool = True
@@ -139,7 +144,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class LayerRecord:
-    """One array of an image: the image itself, or a channel of a composition.
+    """One layer of an image: the image itself, or one of a composition.
 
     Parameters
     ----------
@@ -157,8 +162,6 @@ class LayerRecord:
         Plugin and name of the sample data that it is.
     contrast_limits : (low, high), optional
         Of its layer.
-    look : Look, optional
-        Of a channel of a composition.
     placement : Placement, optional
         Where it lay in napari.
     """
@@ -171,7 +174,6 @@ class LayerRecord:
     reader: str | None = None
     sample: tuple[str, str] | None = None
     contrast_limits: Pair | None = None
-    look: Look | None = None
     placement: Placement | None = None
 
 
@@ -184,7 +186,11 @@ class ImageRecord:
     key : str
         What prompts call it; no two are the same.
     layers : tuple of LayerRecord
-        One, or the channels of a composition.
+        One, or those of a composition.
+    channels : tuple of ChannelRecord
+        Of a composition: of each layer, or along the channel axis.
+    channel_axis : int, optional
+        Axis of the only layer, counted from the end, along which its channels are composed.
     searched : bool
         Whether it was checked.
     plane : tuple of int
@@ -198,6 +204,8 @@ class ImageRecord:
 
     key: str
     layers: tuple[LayerRecord, ...]
+    channels: tuple[ChannelRecord, ...] = ()
+    channel_axis: int | None = None
     searched: bool = True
     plane: tuple[int, ...] = ()
     intensity: Intensity | None = None
@@ -206,6 +214,23 @@ class ImageRecord:
     def __post_init__(self) -> None:
         if not self.layers:
             raise RecordError(f"image {self.key!r}: found no layer, expected at least one. Save the session anew.")
+        expected = len(self.layers) if len(self.layers) > 1 else self._along_axis()
+        if len(self.channels) != expected:
+            raise RecordError(
+                f"image {self.key!r}: found {len(self.channels)} channels, expected {expected}. Save the session anew."
+            )
+
+    def _along_axis(self) -> int:
+        """How many channels there are along the channel axis."""
+        if self.channel_axis is None:
+            return 0
+        shape = self.layers[0].signature.shape
+        if not -len(shape) <= self.channel_axis < -2:
+            raise RecordError(
+                f"image {self.key!r}: found channel axis {self.channel_axis} for shape {shape}, expected one before "
+                "rows and columns, counted from the end. Save the session anew."
+            )
+        return shape[self.channel_axis]
 
     @property
     def name(self) -> str:

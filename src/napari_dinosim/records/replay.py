@@ -12,7 +12,7 @@ from napari_dinosim.engine import Engine
 from napari_dinosim.errors import DifferenceError, RecordError
 from napari_dinosim.image import image_plane
 from napari_dinosim.loading import EncoderSlot
-from napari_dinosim.planes import PlaneView, split_shape
+from napari_dinosim.planes import LAST, PlaneView, at_position, split_shape
 from napari_dinosim.records.making import prompt_set
 from napari_dinosim.records.signature import compare, sign
 from napari_dinosim.records.values import Difference, listed
@@ -219,26 +219,26 @@ def _maps(session: SimilaritySession) -> dict[tuple[str, PlaneIndex, str | None]
 
 def _input(image: ImageRecord, arrays: Sequence[Any]) -> ImageInput:
     """Describe an image to the session as it was read then."""
-    layers = image.layers
-    spatial = arrays[0].shape[:-1] if layers[0].rgb else arrays[0].shape
-    leading, size = split_shape(spatial, (-2, -1))
+    rgb = image.layers[0].rgb
+    spatial = list(arrays[0].shape[:-1] if rgb else arrays[0].shape)
+    ndim, axis = len(spatial), image.channel_axis
+    if axis is not None:
+        spatial[axis] = 1  # all channels are one plane
+    leading, size = split_shape(spatial, LAST)
+
+    def channel(index: int, plane: PlaneIndex) -> PlaneView:
+        if axis is None:
+            return PlaneView(arrays[index], plane)
+        return PlaneView(arrays[0], at_position(plane, ndim, axis, index))
 
     def read(plane: PlaneIndex) -> Plane:
-        if layers[0].look is None:
-            rgb = layers[0].rgb
+        if not image.channels:
             return image_plane(PlaneView(arrays[0], plane, rgb), rgb=rgb, contrast_limits=image.limits)
         return Composition(
             Channel(
-                PlaneView(array, plane),
-                layer.look.colours.array(),
-                layer.contrast_limits,
-                layer.look.gamma,
-                layer.look.opacity,
-                layer.look.visible,
-                layer.name,
+                channel(index, plane), one.colours.array(), one.limits, one.gamma, one.opacity, one.visible, one.name
             )
-            for layer, array in zip(layers, arrays, strict=True)
-            if layer.look is not None
+            for index, one in enumerate(image.channels)
         )
 
     return ImageInput(image.name, size, read, planes=leading)
