@@ -28,6 +28,7 @@ FLOORS = (
     ("plan", "underway", "querying", "scoring", "previewing"),
     ("schedule", "answers"),
     ("session",),
+    ("records",),
     ("cli", "demo", "_napari"),
 )
 """The rooms of the package from the ground up: each imports its own floor and those below, none above."""

@@ -33,6 +33,15 @@ from .intensity import Intensity as Intensity
 from .loading import EncoderChoice as EncoderChoice
 from .prompts import Prompt as Prompt
 from .prompts import PromptSet as PromptSet
+from .records.files import load_session as load_session
+from .records.files import save_session as save_session
+from .records.making import record_image as record_image
+from .records.making import record_session as record_session
+from .records.queries import load_queries as load_queries
+from .records.queries import load_query as load_query
+from .records.queries import save_query as save_query
+from .records.replay import replay as replay
+from .records.values import SessionRecord as SessionRecord
 from .regions import Region as Region
 from .regions import RegionPrompt as RegionPrompt
 from .sampling import Sampling as Sampling

@@ -131,3 +131,30 @@ class FeaturesError(DinosimError, ValueError):
 
 class FigureError(DinosimError, ValueError):
     """A figure cannot be drawn as is asked."""
+
+
+class RecordError(DinosimError, ValueError):
+    """A file of a session or of prompts cannot be written, or is not one, or not a whole one."""
+
+
+class NewerRecordError(RecordError):
+    """A newer version of this program wrote the file."""
+
+
+class DifferenceError(DinosimError):
+    """What is here is other than the file of a session says.
+
+    Parameters
+    ----------
+    message : str
+        What happened, and the ways on.
+    differences : tuple of Difference
+        In what.
+    """
+
+    def __init__(self, message: str, differences: tuple[object, ...]) -> None:
+        super().__init__(message, differences)  # both, so that the error can be pickled
+        self.differences = differences
+
+    def __str__(self) -> str:
+        return str(self.args[0])

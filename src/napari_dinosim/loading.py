@@ -47,6 +47,13 @@ class EncoderChoice:
         """What has to be loaded for it: the choice without what is done to the embeddings afterwards."""
         return replace(self, debias=False, centre=False)
 
+    def identity(self, encoder: Encoder) -> str:
+        """Identity of the embeddings that come of :meth:`finish` for an encoder."""
+        from napari_dinosim.embeddings import default_count
+
+        debiased = f"-debiased{default_count(encoder.spec.dimension)}" if self.debias else ""
+        return f"{encoder.identity}{debiased}{'-centred' if self.centre else ''}"
+
     def finish(self, embeddings: PatchEmbeddings) -> PatchEmbeddings:
         """Do to an encoder's embeddings what was chosen beyond the encoder."""
         if self.debias:

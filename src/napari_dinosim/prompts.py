@@ -51,6 +51,19 @@ def clean_label(text: str) -> str:
     return label.casefold() if label.casefold() in (POSITIVE, NEGATIVE) else label
 
 
+def check_label(label: str) -> None:
+    """Refuse a label that is not written as :func:`clean_label` gives it.
+
+    Raises
+    ------
+    LabelError
+        If it is empty, or written otherwise.
+    """
+    clean = clean_label(label)
+    if clean != label:
+        raise LabelError(f"label: found {label!r}, expected {clean!r}. Put it through clean_label first.")
+
+
 @dataclass(frozen=True, slots=True)
 class Prompt:
     """One clicked place.
@@ -79,9 +92,29 @@ class Prompt:
     label: str = POSITIVE
 
     def __post_init__(self) -> None:
-        clean = clean_label(self.label)
-        if clean != self.label:
-            raise LabelError(f"label: found {self.label!r}, expected {clean!r}. Put it through clean_label first.")
+        check_label(self.label)
+
+
+@dataclass(frozen=True, slots=True)
+class LoosePrompt:
+    """A prompt that lies in no image: what was there when it was saved is known by its vector.
+
+    Parameters
+    ----------
+    vector : tuple of float
+        Unit vector of length D.
+    encoder : str
+        Identity of the encoder that made it (name and weights); it counts for embeddings by that one only.
+    label : str
+        As of other prompts.
+    """
+
+    vector: tuple[float, ...]
+    encoder: str
+    label: str = POSITIVE
+
+    def __post_init__(self) -> None:
+        check_label(self.label)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +130,18 @@ class PromptSet:
         :func:`napari_dinosim.similarity.combined`.
     regions : tuple of RegionPrompt
         What is looked for besides.
+    loose : tuple of LoosePrompt
+        Those that lie in no image, and are known by their vectors.
     """
 
     prompts: tuple[Prompt, ...] = ()
     combine: Combine = "max"
     regions: tuple[RegionPrompt, ...] = ()
+    loose: tuple[LoosePrompt, ...] = ()
 
     def __bool__(self) -> bool:
-        """Whether there is anything to look for: a point or a region."""
-        return bool(self.prompts or self.regions)
+        """Whether there is anything to look for: a point, a region or a vector."""
+        return bool(self.prompts or self.regions or self.loose)
 
     def __len__(self) -> int:
         return len(self.prompts)
@@ -115,8 +151,11 @@ class PromptSet:
 
     @property
     def sought(self) -> tuple[str, ...]:
-        """Labels of what is looked for, all but :data:`NEGATIVE`, in the order of their first points, then regions."""
-        labels = [*(prompt.label for prompt in self.prompts), *(region.label for region in self.regions)]
+        """Labels of all that is looked for, in the order of their first points, then regions, then loose prompts.
+
+        :data:`NEGATIVE` is none of them.
+        """
+        labels = [one.label for one in (*self.prompts, *self.regions, *self.loose)]
         return tuple(dict.fromkeys(label for label in labels if label != NEGATIVE))
 
     @property
@@ -132,7 +171,7 @@ class PromptSet:
         """Why these prompts look for nothing, and the way on; empty where they look for something, or are none."""
         if self.sought or not self:
             return ""
-        kinds = (len(self.prompts), "point"), (len(self.regions), "region")
+        kinds = (len(self.prompts) + len(self.loose), "point"), (len(self.regions), "region")
         found = " and ".join(f"{count} negative {name}{'s' * (count > 1)}" for count, name in kinds if count)
         return f"Found {found} and no other: they only say what is not meant. Add a positive point, or one of a class."
 

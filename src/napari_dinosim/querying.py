@@ -10,7 +10,7 @@ from napari_dinosim.errors import NotEmbeddedError, OutsideImageError, RegionErr
 from napari_dinosim.prompts import NEGATIVE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from torch import Tensor
 
@@ -29,6 +29,8 @@ def make_queries(
     remembered: RegionVectors | None = None,
 ) -> dict[str, Query]:
     """Make one query per label of all prompts and regions whose plane is embedded, in whichever image they lie.
+
+    Loose prompts join those that were made with the same encoder.
 
     Parameters
     ----------
@@ -74,6 +76,8 @@ def make_queries(
             continue
         else:
             parts.setdefault(region.label, []).append(query)
+    for label, query in _loose(prompts, next((found[0].encoder for found in parts.values()), None)):
+        parts.setdefault(label, []).append(query)
     sought = {label: Query.join(parts[label]) for label in prompts.sought if label in parts}
     if NEGATIVE not in parts or not sought:
         return sought
@@ -106,3 +110,16 @@ class RegionVectors:
             count = min(prompt.representatives, len(covered.rows))
             held = self._held[prompt] = state, represent(embeddings.mosaic, covered, count)
         return held[1]
+
+
+def _loose(prompts: PromptSet, encoder: str | None) -> Iterator[tuple[str, Query]]:
+    """Make queries of loose prompts: of those of an encoder, by default of the first one's."""
+    import torch
+
+    from napari_dinosim.similarity import Query
+
+    for prompt in prompts.loose:
+        encoder = encoder or prompt.encoder
+        if prompt.encoder == encoder:
+            vectors = torch.tensor([prompt.vector], dtype=torch.float32)
+            yield prompt.label, Query(vectors, prompt.encoder, prompts.combine)

@@ -71,7 +71,7 @@ class Scoring:
         planes: Callable[[str], list[PlaneIndex]],
         sources: Callable[[], Iterable[str]],
     ) -> None:
-        self._engine, self._embeddings, self._planes, self._sources = engine, embeddings, planes, sources
+        self._engine, self._embedded, self._planes, self._sources = engine, embeddings, planes, sources
         self._queries: dict[str, Query] = {}
         self._normalisation: Normalisation = "plane"
         self.classes: tuple[str, ...] = ()
@@ -220,6 +220,12 @@ class Scoring:
             self._tell(together)
 
         self._submit(name, work, done)
+
+    def _embeddings(self, source: str, plane: PlaneIndex) -> PatchEmbeddings | None:
+        """Embeddings of a plane, unless they are by another encoder than the queries: those of loose prompts may be."""
+        found = self._embedded(source, plane)
+        wanted = next(iter(self._queries.values()), None)
+        return found if found is None or wanted is None or found.encoder == wanted.encoder else None
 
     # ---- how they are made ---------------------------------------------------------------------------------------
 

@@ -161,6 +161,10 @@ class SimilaritySession(Answers):
             self.state_changed.emit(key)
             self._schedule.pump()
 
+    def shown_plane(self, key: str) -> PlaneIndex:
+        """Plane of an input that is on screen."""
+        return self._plan.shown[key]
+
     def show_view(self, key: str, view: View) -> None:
         """Tell which part of the plane on screen is in view; it is embedded first, or alone, as the scope says."""
         if key in self._plan.inputs and self._plan.views.get(key) != view:
