@@ -19,13 +19,13 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 FLOORS = (
     ("errors", "grid", "planes", "prompts", "resampling"),
-    ("image", "intensity", "composition", "sampling", "similarity"),
+    ("image", "intensity", "composition", "sampling", "pyramid", "similarity"),
     ("mosaic",),
     ("embeddings", "states"),
     ("encoders", "positional", "samples", "figure", "export", "frozen"),
     ("partial", "tiling", "cost", "analysis"),
     ("embedding", "engine", "store", "loading", "cache"),
-    ("plan", "underway", "querying", "scoring"),
+    ("plan", "underway", "querying", "scoring", "reckoning"),
     ("schedule",),
     ("session",),
     ("cli", "demo", "_napari"),
