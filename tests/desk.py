@@ -91,7 +91,7 @@ class Desk:
         self.session.set_input(key, ImageInput(f"image {key}", (20, 20), read))
 
     def prompt(self, *places, combine="max") -> None:
-        """Set prompts, each (input, y, x) or (input, y, x, plane)."""
+        """Set prompts, each (input, y, x), (input, y, x, plane) or (input, y, x, plane, label)."""
         self.session.set_prompts(PromptSet(tuple(Prompt(*place) for place in places), combine))
 
     def start(self) -> None:

@@ -22,11 +22,11 @@ FLOORS = (
     ("image", "intensity", "composition", "sampling", "pyramid", "similarity"),
     ("mosaic",),
     ("embeddings", "states"),
-    ("encoders", "positional", "samples", "figure", "export", "frozen"),
+    ("encoders", "positional", "samples", "figure", "export", "ranking", "frozen"),
     ("partial", "tiling", "cost", "analysis"),
     ("embedding", "engine", "store", "loading", "cache"),
     ("plan", "underway", "querying", "scoring", "reckoning"),
-    ("schedule",),
+    ("schedule", "answers"),
     ("session",),
     ("cli", "demo", "_napari"),
 )

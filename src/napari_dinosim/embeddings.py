@@ -11,7 +11,7 @@ from napari_dinosim.errors import EncoderMismatchError
 from napari_dinosim.similarity import Query, min_max, project_out, unit_vectors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -98,15 +98,24 @@ class PatchEmbeddings:
         """How many numbers there are, D for each embedded patch."""
         return sum(block.vectors.numel() for block in self.mosaic.blocks)
 
-    def query(self, points: Iterable[tuple[float, float]], combine: Combine = "max") -> Query:
+    def query(
+        self,
+        points: Iterable[tuple[float, float]],
+        combine: Combine = "max",
+        *,
+        negatives: Iterable[tuple[float, float]] = (),
+    ) -> Query:
         """Make a query from clicked places.
 
         Parameters
         ----------
         points : iterable of (row, col)
             Pixel coordinates, pixel centres at integers.
-        combine : {"max", "mean"}
-            How the cosines of several points become one score.
+        combine : {"max", "mean", "top"}
+            How the cosines of several points become one; see :func:`napari_dinosim.similarity.combined`.
+        negatives : iterable of (row, col)
+            Places that are not meant: their combined cosine is subtracted. Those in other images are given with
+            :meth:`Query.against`.
 
         Returns
         -------
@@ -125,10 +134,11 @@ class PatchEmbeddings:
         patches = [self.grid.patch_at(y, x) for y, x in points]
         if not patches:
             raise ValueError("no query: found no point, expected at least one (row, col). Add a prompt first.")
-        return Query(self.mosaic.at(patches), self.encoder, combine)
+        against = [self.grid.patch_at(y, x) for y, x in negatives]
+        return Query(self.mosaic.at(patches), self.encoder, combine, self.mosaic.at(against) if against else None)
 
     def cosine(self, query: Query) -> Tensor:
-        """Cosine similarity of every patch with a query.
+        """Cosine similarity of every patch with a query, less that with what is not meant.
 
         Parameters
         ----------
@@ -138,19 +148,41 @@ class PatchEmbeddings:
         Returns
         -------
         Tensor of shape (rows, cols), float32
-            Values in [-1, 1]; 1 at a queried patch itself; NaN for patches that are not embedded.
+            Values in [-1, 1], 1 at a queried patch itself, and in [-2, 2] for a query with negatives; NaN for patches
+            that are not embedded.
 
         Raises
         ------
         EncoderMismatchError
             If the query was made with another encoder.
         """
-        if query.encoder != self.encoder:
-            raise EncoderMismatchError(
-                f"encoder mismatch: the query was made with {query.encoder!r} but the image was embedded with "
-                f"{self.encoder!r}. Embed both with one encoder."
-            )
-        return self.mosaic.scores(query.vectors, query.combine)
+        return self.cosines([query])[0]
+
+    def cosines(self, queries: Sequence[Query]) -> Tensor:
+        """Scores of every patch under several queries, in one pass over the vectors.
+
+        Parameters
+        ----------
+        queries : sequence of Query
+            Made with the same encoder: one for each class, say.
+
+        Returns
+        -------
+        Tensor of shape (c, rows, cols), float32
+            As :meth:`cosine` gives them.
+
+        Raises
+        ------
+        EncoderMismatchError
+            If one was made with another encoder.
+        """
+        for query in queries:
+            if query.encoder != self.encoder:
+                raise EncoderMismatchError(
+                    f"encoder mismatch: the query was made with {query.encoder!r} but the image was embedded with "
+                    f"{self.encoder!r}. Embed both with one encoder."
+                )
+        return self.mosaic.class_scores(queries)
 
     def similarity_map(self, query: Query) -> NDArray[np.float32]:
         """Similarity map at the image's own resolution.

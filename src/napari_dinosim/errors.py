@@ -20,6 +20,10 @@ class ResolutionError(DinosimError, ValueError):
     """An image cannot be sampled as was asked: a zoom, an extent or a number of cells makes no sense."""
 
 
+class LabelError(DinosimError, ValueError):
+    """A prompt's label is no name."""
+
+
 class OutsideImageError(DinosimError, ValueError):
     """A coordinate lies outside the image."""
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_dinosim.ranking import PlaneScores
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from napari_dinosim.embeddings import PatchEmbeddings
     from napari_dinosim.planes import PlaneIndex
@@ -14,21 +16,27 @@ if TYPE_CHECKING:
 
 
 class FrozenMaps:
-    """Maps of planes under one query; what happens to the session meanwhile does not change them.
+    """Maps of planes under one query, or several; what happens to the session meanwhile does not change them.
 
     Parameters
     ----------
-    query : Query or None
-        None where nothing is looked for: then there is no map.
+    queries : mapping of str to Query
+        By class; empty where nothing is looked for: then there is no map.
     embeddings : mapping of plane index to PatchEmbeddings
-    over_all : bool
-        Whether maps are stretched over all these planes, or each over itself.
+    label : str, optional
+        The class whose maps are made; by default those of the highest score.
+    over : sequence of PatchEmbeddings or None, optional
+        What maps are stretched over: by default each over itself; None leaves the scores as they are.
     """
 
     def __init__(
-        self, query: Query | None, embeddings: Mapping[PlaneIndex, PatchEmbeddings], *, over_all: bool
+        self,
+        queries: Mapping[str, Query],
+        embeddings: Mapping[PlaneIndex, PatchEmbeddings],
+        label: str | None = None,
+        over: Sequence[PatchEmbeddings] | None = (),
     ) -> None:
-        self._query, self._embeddings, self._over_all = query, embeddings, over_all
+        self._queries, self._embeddings, self._label, self._over = queries, embeddings, label, over
         self._extremes: tuple[float, float] | None = None
         self._last: tuple[PlaneIndex, SimilarityMap] | None = None
 
@@ -36,22 +44,20 @@ class FrozenMaps:
         """Make the map of a plane, or give it again; None where it is not embedded. For one thread at a time."""
         if self._last is None or self._last[0] != plane:
             embeddings = self._embeddings.get(plane)
-            if embeddings is None or self._query is None:
+            if embeddings is None or not self._queries or self._label not in (None, *self._queries):
                 return None
-            self._last = plane, self._made(embeddings, self._query)
+            scores = PlaneScores.of(embeddings, self._queries)
+            if self._over is None:
+                over = None
+            else:
+                over = self._overall(self._over) if self._over else scores.extremes[self._label]
+            self._last = plane, scores.map(self._label, over)
         return self._last[1]
 
-    def _made(self, embeddings: PatchEmbeddings, query: Query) -> SimilarityMap:
-        from napari_dinosim.similarity import extremes
-        from napari_dinosim.states import SimilarityMap
-
-        scores = embeddings.cosine(query)
-        own = extremes(scores)
-        return SimilarityMap.of(scores, embeddings.grid, own, self._overall(query) if self._over_all else own)
-
-    def _overall(self, query: Query) -> tuple[float, float]:
-        from napari_dinosim.similarity import extremes, joint_extremes
+    def _overall(self, over: Sequence[PatchEmbeddings]) -> tuple[float, float]:
+        from napari_dinosim.similarity import joint_extremes
 
         if self._extremes is None:
-            self._extremes = joint_extremes(extremes(found.cosine(query)) for found in self._embeddings.values())
+            found = (PlaneScores.of(embeddings, self._queries) for embeddings in over)
+            self._extremes = joint_extremes(scores.extremes[self._label] for scores in found)
         return self._extremes

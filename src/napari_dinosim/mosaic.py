@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 import torch
 
 from napari_dinosim.errors import NotEmbeddedError
-from napari_dinosim.similarity import EPSILON, cosine_scores
+from napari_dinosim.similarity import EPSILON, Query, class_scores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 ONE_BLOCK = 512**2
 """Patches of the largest grid that is one block: 8192² pixels at a patch size of 16."""
 
-SIDE = 128
-"""Side of a block of larger grids, in patches: 25 MB at D = 384 in float32."""
+SIDE = 256
+"""Side of a block of larger grids, in patches: 100 MB at D = 384 in float32; half of it keeps no second core busy."""
 
 HALF_ABOVE = 1 << 30
 """Bytes of float32 above which a grid is kept in float16, on every machine; that costs at most 1e-4 in cosine."""
@@ -183,23 +183,26 @@ class Mosaic:
         Parameters
         ----------
         query : Tensor of shape (n, D)
-        combine : {"max", "mean"}
+        combine : {"max", "mean", "top"}
 
         Returns
         -------
         Tensor of shape (rows, cols), float32, on the CPU
         """
+        return self.class_scores([Query(query, "", combine)])[0]
+
+    def class_scores(self, queries: Sequence[Query]) -> Tensor:
+        """Scores of every patch under several queries, of shape (c, rows, cols), NaN where a patch is not known."""
         if self._count == 1 and self.complete:
-            return cosine_scores(self.blocks[0].vectors, query, combine)
-        scores = torch.full(self.shape, torch.nan)
+            return class_scores(self.blocks[0].vectors, queries)
+        scores = torch.full((len(queries), *self.shape), torch.nan)
         for (i, j), block in list(self._blocks.items()):
             with self._lock:
-                found = cosine_scores(block.vectors, query, combine)
+                found = class_scores(block.vectors, queries)
                 if not block.whole:
-                    found[block.lengths == 0] = torch.nan
-            scores[i * self._side : i * self._side + len(found), j * self._side : j * self._side + found.shape[1]] = (
-                found
-            )
+                    found[:, block.lengths == 0] = torch.nan
+            rows, cols = found.shape[1:]
+            scores[:, i * self._side : i * self._side + rows, j * self._side : j * self._side + cols] = found
         return scores
 
     def mapped(self, change: Callable[[Tensor], Tensor]) -> Mosaic:

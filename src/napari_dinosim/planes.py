@@ -7,6 +7,7 @@ A plane is named by its index along the other axes, in their order: ``(3,)`` is 
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -63,6 +64,57 @@ def others(ndim: int, axes: Axes) -> list[int]:
 def split_shape(shape: Sequence[int], axes: Axes) -> tuple[tuple[int, ...], tuple[int, int]]:
     """Sizes along the other axes, and (height, width) of the planes, in pixels."""
     return tuple(shape[axis] for axis in others(len(shape), axes)), (shape[axes[0]], shape[axes[1]])
+
+
+def at_position(plane: PlaneIndex, ndim: int, axis: int, position: int) -> PlaneIndex:
+    """Name of the plane at another position along one axis; the same one where it lies along that axis itself.
+
+    Parameters
+    ----------
+    plane : tuple of int
+    ndim : int
+        Axes of the image.
+    axis : int
+        Counted from the end.
+    position : int
+
+    Examples
+    --------
+    >>> at_position((4, 2), 4, axis=-3, position=0)
+    (4, 0)
+    """
+    beside = others(ndim, axes_of(plane))
+    if axis not in beside:
+        return plane
+    index = list(index_of(plane))
+    index[beside.index(axis)] = position
+    return plane_index(index, axes_of(plane))
+
+
+class AxisSlice:
+    """An array at one position of one axis, that reads only what is asked of it.
+
+    Parameters
+    ----------
+    data : array
+        Anything that slices to numpy.
+    axis : int
+        Counted from the end.
+    position : int
+    """
+
+    def __init__(self, data: Any, axis: int, position: int) -> None:
+        self._data, self._axis, self._position = data, data.ndim + axis, position
+        self.dtype, self.ndim = data.dtype, data.ndim - 1
+        self.shape = (*data.shape[: self._axis], *data.shape[self._axis + 1 :])
+        self.size = math.prod(self.shape)
+
+    def __getitem__(self, key: tuple[int | slice, ...]) -> np.ndarray[Any, Any]:
+        """Integers and slices, for the first axes or for all."""
+        import numpy as np
+
+        parts = [*key, *[slice(None)] * (self.ndim - len(key))]
+        return np.asarray(self._data[(*parts[: self._axis], self._position, *parts[self._axis :])])
 
 
 class PlaneView:

@@ -1,15 +1,52 @@
-"""Prompts: the places that a person clicked."""
+"""Prompts: the places that a person clicked, and what is meant by each."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from napari_dinosim.errors import LabelError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-Combine = Literal["max", "mean"]
-"""How the cosines of several prompts become one score: their maximum or their mean."""
+Combine = Literal["max", "mean", "top"]
+"""How the cosines of several prompts become one: their maximum, their mean, or the soft mean of the highest few."""
+
+POSITIVE = "positive"
+"""Label of a prompt on what is looked for."""
+
+NEGATIVE = "negative"
+"""Label of a prompt on what is not meant; it counts against every class."""
+
+
+def clean_label(text: str) -> str:
+    """Read a label as a person writes it.
+
+    Parameters
+    ----------
+    text : str
+        Blanks around it do not count, those within it count once; ``"Positive"`` and ``"NEGATIVE"`` mean the two
+        labels of that name.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    LabelError
+        If nothing is left.
+
+    Examples
+    --------
+    >>> clean_label("  thick   root "), clean_label("Negative")
+    ('thick root', 'negative')
+    """
+    label = " ".join(text.split())
+    if not label:
+        raise LabelError(f"label: found {text!r}, expected a name such as 'nucleus'. Give it one.")
+    return label.casefold() if label.casefold() in (POSITIVE, NEGATIVE) else label
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +61,38 @@ class Prompt:
         Data coordinates in pixels of that input's plane, pixel centres at integers.
     plane : tuple of int
         Index along the leading axes (t, z, …); empty for a single plane.
+    label : str
+        :data:`POSITIVE`, :data:`NEGATIVE`, or the name of a class.
+
+    Raises
+    ------
+    LabelError
+        If the label is empty, or not written as :func:`clean_label` gives it.
     """
 
     source: str
     y: float
     x: float
     plane: tuple[int, ...] = ()
+    label: str = POSITIVE
+
+    def __post_init__(self) -> None:
+        clean = clean_label(self.label)
+        if clean != self.label:
+            raise LabelError(f"label: found {self.label!r}, expected {clean!r}. Put it through clean_label first.")
 
 
 @dataclass(frozen=True, slots=True)
 class PromptSet:
-    """All prompts at one moment; the whole set is replaced, never patched."""
+    """All prompts at one moment; the whole set is replaced, never patched.
+
+    Parameters
+    ----------
+    prompts : tuple of Prompt
+    combine : {"max", "mean", "top"}
+        How the cosines of several prompts of one label become one; see
+        :func:`napari_dinosim.similarity.combined`.
+    """
 
     prompts: tuple[Prompt, ...] = ()
     combine: Combine = "max"
@@ -44,6 +102,29 @@ class PromptSet:
 
     def __iter__(self) -> Iterator[Prompt]:
         return iter(self.prompts)
+
+    @property
+    def sought(self) -> tuple[str, ...]:
+        """Labels of what is looked for, all but :data:`NEGATIVE`, in the order of their first prompts."""
+        return tuple(dict.fromkeys(prompt.label for prompt in self.prompts if prompt.label != NEGATIVE))
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Classes, in the order of their first prompts; none while no prompt names one.
+
+        Once one does, the prompts labelled :data:`POSITIVE` are a class of that name.
+        """
+        return self.sought if any(label != POSITIVE for label in self.sought) else ()
+
+    @property
+    def problem(self) -> str:
+        """Why these prompts look for nothing, and the way on; empty where they look for something, or are none."""
+        if self.sought or not self.prompts:
+            return ""
+        return (
+            f"Found {len(self.prompts)} negative point{'s' * (len(self.prompts) > 1)} and no other: they only say what "
+            "is not meant. Add a positive point, or one of a class."
+        )
 
     def sources(self) -> dict[tuple[str, tuple[int, ...]], list[tuple[float, float]]]:
         """Places by input and plane, in the order of the prompts."""

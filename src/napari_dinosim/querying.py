@@ -1,10 +1,12 @@
-"""From prompts and the embeddings under them to a query."""
+"""From prompts and the embeddings under them to one query per class."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from napari_dinosim.errors import NotEmbeddedError, OutsideImageError
+from napari_dinosim.prompts import NEGATIVE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,38 +17,44 @@ if TYPE_CHECKING:
     from napari_dinosim.similarity import Query
 
 
-def make_query(
+def make_queries(
     prompts: PromptSet,
     embeddings: Callable[[str, PlaneIndex], PatchEmbeddings | None],
     outside: Callable[[str, OutsideImageError], None],
-) -> Query | None:
-    """Make one query of all prompts whose plane is embedded.
+) -> dict[str, Query]:
+    """Make one query per label of all prompts whose plane is embedded, in whichever image they lie.
 
     Parameters
     ----------
     prompts : PromptSet
     embeddings : callable(key, plane) -> PatchEmbeddings or None
-        A prompt without them joins the query when there are some.
+        A prompt without them joins its query when there are some.
     outside : callable(key, OutsideImageError)
         Is told of a prompt that lies outside its image.
 
     Returns
     -------
-    Query or None
-        None where no prompt lies in what is embedded.
+    dict of str to Query
+        By label, in the order of the first prompts, each against all negative prompts; empty where no prompt of
+        anything that is looked for lies in what is embedded.
     """
     from napari_dinosim.similarity import Query
 
-    queries = []
-    for (source, plane), places in prompts.sources().items():
-        found = embeddings(source, plane)
+    parts: dict[str, list[Query]] = {}
+    for prompt in prompts:
+        found = embeddings(prompt.source, prompt.plane)
         if found is None:
             continue
-        for place in places:
-            try:
-                queries.append(found.query([place], prompts.combine))
-            except OutsideImageError as error:
-                outside(source, error)
-            except NotEmbeddedError:
-                continue
-    return Query.join(queries) if queries else None
+        try:
+            query = found.query([(prompt.y, prompt.x)], prompts.combine)
+        except OutsideImageError as error:
+            outside(prompt.source, error)
+        except NotEmbeddedError:
+            continue
+        else:
+            parts.setdefault(prompt.label, []).append(query)
+    sought = {label: Query.join(parts[label]) for label in prompts.sought if label in parts}
+    if NEGATIVE not in parts or not sought:
+        return sought
+    negatives = Query.join(parts[NEGATIVE]).vectors  # one tensor, which all share
+    return {label: replace(query, negatives=negatives) for label, query in sought.items()}

@@ -11,26 +11,25 @@ from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
+from napari_dinosim.answers import Answers
 from napari_dinosim.cache import CacheKey, EmbeddingCache
 from napari_dinosim.loading import EncoderChoice, EncoderSlot
 from napari_dinosim.plan import Plan, Scope, View
-from napari_dinosim.querying import make_query
+from napari_dinosim.querying import make_queries
 from napari_dinosim.reckoning import Reckoning
 from napari_dinosim.schedule import EmbeddingSchedule
-from napari_dinosim.scoring import Normalisation, Scoring
-from napari_dinosim.states import ImageInput, InputState, SimilarityMap, Stage
+from napari_dinosim.states import ImageInput, InputState, Stage
 
 if TYPE_CHECKING:
     from napari_dinosim.embeddings import PatchEmbeddings
     from napari_dinosim.engine import Engine
     from napari_dinosim.errors import DinosimError, OutsideImageError
-    from napari_dinosim.frozen import FrozenMaps
     from napari_dinosim.planes import PlaneIndex
     from napari_dinosim.prompts import PromptSet
 
 
-class SimilaritySession:
-    """One query over many images.
+class SimilaritySession(Answers):
+    """One query, or one for each of several classes, over many images.
 
     Parameters
     ----------
@@ -56,10 +55,6 @@ class SimilaritySession:
     'builtin'
     """
 
-    state_changed = Signal(str)
-    """An input's state may be another: its key."""
-    map_changed = Signal(str)
-    """An input's maps are others: its key."""
     progress_changed = Signal(object)
     """Overall progress: an :class:`Overall`, or None when nothing runs."""
     message = Signal(str)
@@ -74,12 +69,9 @@ class SimilaritySession:
         slot: EncoderSlot | None = None,
         cache: EmbeddingCache | None = None,
     ) -> None:
-        self._cache = EmbeddingCache() if cache is None else cache
-        self._plan = Plan(encoder)
+        super().__init__(engine, Plan(encoder), EmbeddingCache() if cache is None else cache)
         self._stale: dict[str, str] = {}
         self._told_nonfinite: set[str] = set()
-        self._scoring = Scoring(engine, self.embeddings, self.embedded_planes)
-        self._scoring.changed.connect(self._map_made)
         self._scoring.failed.connect(self.failed.emit)
         self._schedule = EmbeddingSchedule(engine, slot or EncoderSlot(), self._cache, self._plan)
         self.reckoning = Reckoning(self._plan, self._cache, self._schedule.paces)
@@ -108,11 +100,6 @@ class SimilaritySession:
     def scope(self) -> Scope:
         """How much of each input is embedded."""
         return self._plan.scope
-
-    @property
-    def normalisation(self) -> Normalisation:
-        """Over what maps are stretched."""
-        return self._scoring.normalisation
 
     @property
     def patch_size(self) -> int | None:
@@ -144,11 +131,6 @@ class SimilaritySession:
         self._plan.scope = scope
         self._tell_states()
         self._schedule.pump()
-
-    def set_normalisation(self, normalisation: Normalisation) -> None:
-        """Choose over what maps are stretched."""
-        self._scoring.set_normalisation(normalisation)
-        self._tell_maps()
 
     def set_budget(self, budget: int) -> None:
         """Choose how many bytes of the computer's memory embeddings may take."""
@@ -199,9 +181,11 @@ class SimilaritySession:
             self.state_changed.emit(key)
 
     def set_prompts(self, prompts: PromptSet) -> None:
-        """Replace all prompts; the maps follow."""
+        """Replace all prompts; the maps follow. That they look for nothing is told."""
         self._plan.prompts = prompts
         self._refresh()
+        if prompts.problem:
+            self.message.emit(prompts.problem)
 
     def start(self) -> None:
         """Embed what is missing, from now on, whenever something is."""
@@ -229,52 +213,22 @@ class SimilaritySession:
         if cache_key not in self._cache:
             return state
         found = self.shown_map(key)
-        state = replace(state, best=None if found is None else found.best)
+        state = replace(state, best=None if found is None else found.best, threshold=self.threshold)
         if state.stage is Stage.READY and self._stale.get(key):
             return replace(state, stage=Stage.STALE, reason=self._stale[key])
         return state
 
-    def map(self, key: str, plane: PlaneIndex) -> SimilarityMap | None:
-        """Similarity map of a plane, or None while there is no query or no embedding of it, or while it is made."""
-        return self._scoring.get(key, plane)
-
-    def shown_map(self, key: str) -> SimilarityMap | None:
-        """Similarity map of the plane of an input that is on screen."""
-        return self.map(key, self._plan.shown[key]) if key in self._plan.inputs else None
-
-    def frozen_maps(self, key: str) -> FrozenMaps:
-        """Hold the maps of an input as they are now, for another thread to make."""
-        return self._scoring.frozen(key)
-
-    def embeddings(self, key: str, plane: PlaneIndex) -> PatchEmbeddings | None:
-        """Embeddings of a plane of an input by the chosen encoder, as far as there are any."""
-        return self._cache.get(self._plan.key(key, plane)) if key in self._plan.inputs else None
-
-    def embedded_planes(self, key: str) -> list[PlaneIndex]:
-        """Planes of an input, along the axes on screen, of which there are embeddings."""
-        return self._cache.planes(self._plan.key(key, self._plan.shown[key]).stack) if key in self._plan.inputs else []
-
     def _refresh(self) -> None:
-        """Make the query anew from all prompts whose plane is embedded, then everything that hangs on it."""
-        self._scoring.set_query(make_query(self._plan.prompts, self.embeddings, self._outside))
+        """Make the queries anew from all prompts whose plane is embedded, then everything that hangs on them."""
+        prompts = self._plan.prompts
+        queries = make_queries(prompts, self.embeddings, self._outside)
+        self._scoring.set_queries(queries, named=bool(prompts.classes))
         self._tell_maps()
         self._tell_states()
         self._schedule.pump()
 
     def _outside(self, source: str, error: OutsideImageError) -> None:
         self.message.emit(f"{self._plan.inputs[source].name}: {error}")
-
-    def _tell_states(self) -> None:
-        for key in self._plan.inputs:
-            self.state_changed.emit(key)
-
-    def _tell_maps(self) -> None:
-        for key in self._plan.inputs:
-            self.map_changed.emit(key)
-
-    def _map_made(self, key: str) -> None:
-        self.map_changed.emit(key)
-        self.state_changed.emit(key)
 
     def _failed(self, error: DinosimError) -> None:
         self.failed.emit(error)
@@ -291,3 +245,5 @@ class SimilaritySession:
             self._refresh()
             return
         self._map_made(key.source)
+        if self.normalisation == "shared":  # the others are stretched over it too
+            self._tell_maps()

@@ -46,13 +46,15 @@ class InputState:
     fraction : float
         How much of it is embedded, from 0 to 1.
     best : float, optional
-        Its highest cosine with the query.
+        Its highest cosine with the query, less that with negative prompts.
     reason : str
         Why it failed, is stale or is not whole.
     planes : (ready, total), optional
         How many planes of a stack are embedded.
     unread : int
         Parts of the plane that could not be read.
+    threshold : float, optional
+        Cosine under which the best is no match; None where the person set none.
     """
 
     stage: Stage
@@ -61,17 +63,23 @@ class InputState:
     reason: str = ""
     planes: tuple[int, int] | None = None
     unread: int = 0
+    threshold: float | None = None
+
+    @property
+    def no_match(self) -> bool:
+        """Whether nothing here is as like as the person wants."""
+        return self.best is not None and self.threshold is not None and self.best < self.threshold
 
     @property
     def text(self) -> str:
-        """A few words: ``"45 %"``, ``"ready · best match 0.83"``."""
+        """A few words: ``"45 %"``, ``"ready · best match 0.83"``, ``"ready · no match here, best 0.41"``."""
         words = [f"{self.fraction:.0%}".replace("%", " %") if self.stage is Stage.RUNNING else str(self.stage)]
         if self.unread:
             words.append("a part unread" if self.unread == 1 else f"{self.unread} parts unread")
         if self.planes is not None:
             words.append(f"{self.planes[0]} of {self.planes[1]} planes")
         if self.best is not None:
-            words.append(f"best match {self.best:.2f}")
+            words.append(f"no match here, best {self.best:.2f}" if self.no_match else f"best match {self.best:.2f}")
         return " · ".join(words)
 
 
@@ -142,12 +150,12 @@ class SimilarityMap:
     Parameters
     ----------
     scores : Tensor of shape (rows, cols), float32
-        Cosines in [-1, 1].
+        Cosines in [-1, 1]; in [-2, 2] where those of negative prompts were subtracted.
     values : ndarray of shape (rows, cols), float32
-        Min–max normalised to [0, 1].
+        Min–max normalised to [0, 1]; under the normalisation ``"cosine"`` the scores themselves.
     grid : PatchGrid
     best : float
-        The highest cosine.
+        The highest score.
     """
 
     scores: Tensor
@@ -156,11 +164,11 @@ class SimilarityMap:
     best: float
 
     @classmethod
-    def of(cls, scores: Tensor, grid: PatchGrid, own: tuple[float, float], over: tuple[float, float]) -> Self:
-        """Stretch scores, whose own extremes are known, over others, such as those of a whole stack."""
+    def of(cls, scores: Tensor, grid: PatchGrid, own: tuple[float, float], over: tuple[float, float] | None) -> Self:
+        """Stretch scores, whose own extremes are known, over others, such as those of a whole stack; None: not."""
         from napari_dinosim.similarity import stretch
 
-        return cls(scores, stretch(scores, *over).numpy(), grid, own[1])
+        return cls(scores, (scores if over is None else stretch(scores, *over)).numpy(), grid, own[1])
 
 
 @dataclass(frozen=True, slots=True)

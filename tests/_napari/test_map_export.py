@@ -16,6 +16,7 @@ from qtpy.QtWidgets import QFileDialog
 
 from events import spin
 from napari_dinosim._napari.export import FORMATS, MapExport, place_of, suggested, target_of
+from napari_dinosim._napari.searched import Searched
 from napari_dinosim.errors import ExportError
 from pictures import colours, greys
 
@@ -35,7 +36,7 @@ class Exporting:
         self.export.progressed.connect(self.fractions.append)
 
     def write(self, layer, target: Path, version: str = "0.5") -> Path:
-        self.export.write(layer, target, version)
+        self.export.write(Searched((layer,)), target, version)
         assert spin(20, lambda: not self.export.running)
         return target
 
@@ -138,7 +139,7 @@ def test_prompts_set_meanwhile_do_not_change_the_file(exporting, tmp_path):
     bench.start()
     bench.point(layer, (37, 120))
     before = bench.map_of(layer).data.copy()
-    exporting.export.write(layer, tmp_path / "m.tif")
+    exporting.export.write(Searched((layer,)), tmp_path / "m.tif")
     bench.prompts.data = [(80, 20)]
     bench.wait()
     assert spin(20, lambda: not exporting.export.running)
@@ -344,7 +345,7 @@ def test_press_again_cancels(desk, monkeypatch, tmp_path):
     maps = {}
     monkeypatch.setattr(found.session, "frozen_maps", lambda _key: maps.get)
     answer(monkeypatch, tmp_path / "m.tif")
-    found.widget.export.export.write(layer, tmp_path / "m.tif")
+    found.widget.export.export.write(Searched((layer,)), tmp_path / "m.tif")
     assert spin(20, lambda: found.widget.export.text == "Cancel · 2 %")
     assert found.widget.export.enabled
     press(found)
@@ -360,7 +361,7 @@ def test_press_again_cancels(desk, monkeypatch, tmp_path):
 def test_closing_the_widget_stops_the_writing(desk, tmp_path):
     found = desk(Image(np.zeros((14_000, 14_000), np.uint8), name="a"))
     export = found.widget.export.export
-    export.write(found.viewer.layers["a"], tmp_path / "m.tif")
+    export.write(Searched((found.viewer.layers["a"],)), tmp_path / "m.tif")
     assert spin(20, lambda: list(tmp_path.iterdir()) != [])
     found.viewer.window.remove_dock_widget(found.dock)
     assert spin(20, lambda: list(tmp_path.iterdir()) == [])

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from napari.components import ViewerModel
 
 from napari_dinosim._napari import registry
+from napari_dinosim._napari.limits import Intensities
+from napari_dinosim.intensity import Intensity
 from napari_dinosim.loading import EncoderChoice
 
 
@@ -50,3 +53,30 @@ def test_release_twice_is_harmless(users):
     assert registry.acquire(viewer, users[1]) is second
     for user in users:
         registry.release(second, id(user))
+
+
+def test_what_was_chosen_of_the_images_outlives_a_closed_widget(users):
+    viewer = ViewerModel()
+    first, second, stack, left_out = (
+        viewer.add_image(np.random.default_rng(i).random(shape), name=name)
+        for i, (name, shape) in enumerate({"a": (50, 40), "b": (50, 40), "c": (3, 30, 20), "d": (20, 30)}.items())
+    )
+    controller = registry.acquire(viewer, users[0])
+    offering = controller.offering
+    controller.compose([str(first.unique_id), str(second.unique_id)])
+    controller.compose([str(stack.unique_id)], -3)
+    controller.check(str(left_out.unique_id), False)
+    offering.intensities = Intensities(Intensity("fixed", fixed=(0.1, 0.4)))
+    shown = [(row.name, row.checked) for row in controller.rows()]
+    assert shown == [("d", False), ("c (3 channels)", True), ("a + b", True)]
+    registry.release(controller, id(users[0]))
+    again = registry.acquire(viewer, users[0])
+    assert again is not controller
+    assert [(row.name, row.checked) for row in again.rows()] == shown
+    assert again.offering.intensities == offering.intensities
+    assert len(again.session.inputs) == 2
+    registry.release(again, id(users[0]))
+    viewer.layers.remove(second)  # what is composed of it cannot come back
+    last = registry.acquire(viewer, users[0])
+    assert [row.name for row in last.rows()] == ["d", "c (3 channels)", "a"]
+    registry.release(last, id(users[0]))

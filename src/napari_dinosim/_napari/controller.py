@@ -129,10 +129,8 @@ class Controller:
             self.offering.look(found)
         for found in images:
             self.offering.offer(found)
-        reference = max(
-            reversed(self.checked()), key=lambda layer: layer.ndim
-        )  # the lowest of those with the most axes
-        self.prompts.ensure(reference)
+        lowest_first = reversed(self.checked())
+        self.prompts.ensure(max(lowest_first, key=lambda layer: layer.ndim))  # the lowest of those with the most axes
         self._view.tell_views()
         self.session.start()
         self.read_prompts()
@@ -151,14 +149,15 @@ class Controller:
         self.choices_changed.emit()
         self._redraw()
 
-    def compose(self, keys: Sequence[str]) -> None:
-        """Search several images as one, in the colours that they have on screen."""
+    def compose(self, keys: Sequence[str], axis: int | None = None) -> None:
+        """Search several images, or the channels along an axis of one, as one image."""
         try:
-            found = self.offering.compose(keys)
+            found = self.offering.compose(keys, axis)
         except ImageError as error:
             self._tell(error)
             return
-        self._recomposed(found, found.key, f"{found.name}: searched as one image, in the colours on screen.")
+        colours = "on screen" if axis is None else "that napari gives to channels"
+        self._recomposed(found, found.key, f"{found.name}: searched as one image, in the colours {colours}.")
 
     def separate(self, key: str) -> None:
         """Search the channels of a composition as images of their own again."""

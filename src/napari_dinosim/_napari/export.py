@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_dinosim._napari.coordinates import leading_shape, plane_shape, world_matrix
-from napari_dinosim._napari.roles import key_of
 from napari_dinosim._napari.task import Task
 from napari_dinosim.errors import ExportError
 from napari_dinosim.export import TIFF_ENDINGS, ZARR_ENDING, export_map
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
     from napari.layers import Image, Layer
 
+    from napari_dinosim._napari.searched import Searched
     from napari_dinosim.engine import Engine, Job
     from napari_dinosim.session import SimilaritySession
 
@@ -130,15 +130,16 @@ class MapExport(Task):
         super().__init__(engine, "export")
         self._session = session
 
-    def write(self, image: Image, target: Path, version: str = "0.5") -> None:
+    def write(self, found: Searched, target: Path, version: str = "0.5") -> None:
         """Write the map over an image as it is now; what happens in the viewer meanwhile does not change it."""
-        maps, place, name = self._session.frozen_maps(key_of(image)), place_of(image), image.name
+        image = found.image
+        maps, place, name = self._session.frozen_maps(found.key), place_of(image), found.name
         shape = leading_shape(image) + plane_shape(image)
 
         def work(job: Job[Path]) -> Path:
             return export_map(
                 target,
-                maps,
+                lambda plane: maps(found.plane(plane)),
                 shape=shape,
                 axes=place.axes,
                 pixel_size=place.pixel_size,

@@ -83,6 +83,7 @@ class ExportButton(TaskButton):
         if not path:
             return
         try:
-            self.export.write(image, target_of(path, chosen, self._controller.viewer.layers), FORMATS[chosen][1])
+            found = self._controller.offering.of(image)
+            self.export.write(found, target_of(path, chosen, self._controller.viewer.layers), FORMATS[chosen][1])
         except ExportError as error:
             self._controller.told.emit(str(error), True)

@@ -11,6 +11,7 @@ from napari.layers.utils.layer_utils import calc_data_range
 
 from napari_dinosim._napari.roles import key_of
 from napari_dinosim.intensity import Intensity, Limits, Mode, envelope, sample
+from napari_dinosim.planes import AxisSlice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
@@ -65,10 +66,12 @@ class LimitFinders:
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[Hashable, Finder]] = {}
+        self._known_channels: dict[str, tuple[Hashable, list[Finder]]] = {}
 
     def forget(self, key: str) -> None:
         """Let go of a layer that is gone."""
         self._known.pop(key, None)
+        self._known_channels.pop(key, None)
 
     def own(self, layer: Image, revision: int, intensity: Intensity) -> tuple[Hashable, Finder]:
         """Version and finder of a layer's limits.
@@ -96,6 +99,26 @@ class LimitFinders:
             levels = tuple(layer.data) if layer.multiscale else (layer.data,)
             known = version, functools.cache(functools.partial(_find, levels, bool(layer.rgb), *chosen))
             self._known[key_of(layer)] = known
+        return known
+
+    def channels(
+        self, layer: Image, revision: int, intensity: Intensity, axis: int
+    ) -> tuple[Hashable, Sequence[Finder]]:
+        """Version and finders of the limits of each channel along an axis, counted from the end.
+
+        As :meth:`own`, channel by channel: contrast limits that somebody set hold for all of them.
+        """
+        count = layer.data.shape[axis]
+        if np.dtype(layer.dtype) == bool or 0 in layer.data.shape:
+            return None, [_unchanged] * count
+        chosen = _seen(layer, intensity)
+        version = (revision, axis, *chosen)
+        known = self._known_channels.get(key_of(layer))
+        if known is None or known[0] != version:
+            levels = tuple(layer.data) if layer.multiscale else (layer.data,)
+            finders = [functools.partial(_find_channel, levels, axis, place, *chosen) for place in range(count)]
+            known = version, [functools.cache(find) for find in finders]
+            self._known_channels[key_of(layer)] = known
         return known
 
     @staticmethod
@@ -131,6 +154,17 @@ def _find(levels: tuple[Any, ...], rgb: bool, intensity: Intensity, contrast_lim
     axes = slice(-3, -1) if rgb else slice(-2, None)
     large = [level for level in levels if min(level.shape[axes]) >= SMALLEST_SAMPLED]
     return intensity.limits(large[-1] if large else levels[0], rgb=rgb, contrast_limits=contrast_limits)
+
+
+def _find_channel(
+    levels: tuple[Any, ...], axis: int, position: int, intensity: Intensity, contrast_limits: Limits | None
+) -> Limits | None:
+    """Find the limits of one channel of a layer; contrast limits are the layer's."""
+    if contrast_limits is not None:
+        if intensity.mode is not Mode.AUTOMATIC or not _set_by_napari(levels[-1], contrast_limits):
+            return Intensity(Mode.CONTRAST).limits(levels[-1], contrast_limits=contrast_limits)
+        contrast_limits = None
+    return _find(tuple(AxisSlice(level, axis, position) for level in levels), False, intensity, contrast_limits)
 
 
 def _set_by_napari(data: Any, contrast_limits: Limits) -> bool:

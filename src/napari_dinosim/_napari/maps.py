@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from napari.components import ViewerModel
 
-    from napari_dinosim.planes import Axes
+    from napari_dinosim.planes import Axes, PlaneIndex
     from napari_dinosim.session import SimilaritySession
     from napari_dinosim.states import SimilarityMap
 
@@ -152,7 +152,12 @@ class MapLayers:
         steps = [1]
         while longest > steps[-1] * SMALLEST_LEVEL and _large(image):
             steps.append(steps[-1] * 2)
-        levels = [LazyMap(shape, partial(self._session.map, key), step, partial(self._axes, image)) for step in steps]
+        found = self._searched(image)
+
+        def lookup(plane: PlaneIndex) -> SimilarityMap | None:
+            return self._session.map(key, found.plane(plane))
+
+        levels = [LazyMap(shape, lookup, step, partial(self._axes, image)) for step in steps]
         return levels if len(levels) > 1 else levels[0]
 
     def _axes(self, image: Image) -> Axes:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from napari_dinosim._napari.channel_axis import MOST_CHANNELS, axis_input, channel_axes
 from napari_dinosim._napari.channels import composed_input, why_not
-from napari_dinosim._napari.coordinates import shown_axes, shown_plane
+from napari_dinosim._napari.coordinates import shown_axes, shown_plane, spatial_shape
 from napari_dinosim._napari.inputs import Revisions, image_input
 from napari_dinosim._napari.limits import Intensities, LimitFinders, set_limits
 from napari_dinosim._napari.roles import key_of
@@ -26,6 +29,27 @@ if TYPE_CHECKING:
     from napari_dinosim.states import ImageInput
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a person chose of a viewer's images, for the time after the widget was closed.
+
+    Parameters
+    ----------
+    unchecked : frozenset of str
+        Keys of the images that are left out.
+    composed : tuple of tuple of str
+        Keys of the layers of each composition.
+    channel_axes : tuple of (str, int)
+        Layers of which the channels along an axis are composed.
+    intensities : Intensities
+    """
+
+    unchecked: frozenset[str]
+    composed: tuple[tuple[str, ...], ...]
+    channel_axes: tuple[tuple[str, int], ...]
+    intensities: Intensities
+
+
 class Offering:
     """Gives a viewer's images to a session.
 
@@ -40,9 +64,29 @@ class Offering:
         self._viewer, self._session, self._watch = viewer, session, watch
         self._unchecked: set[str] = set()
         self._composed: dict[str, tuple[str, ...]] = {}
+        self._channel_axes: dict[str, int] = {}
         self._revisions = Revisions()
         self._finders = LimitFinders()
         self.intensities = Intensities()
+
+    def kept(self) -> Kept:
+        """Return what is chosen, to be given to :meth:`restore`."""
+        composed, axes = tuple(self._composed.values()), tuple(self._channel_axes.items())
+        return Kept(frozenset(self._unchecked), composed, axes, self.intensities)
+
+    def restore(self, kept: Kept) -> None:
+        """Choose again what was chosen, as far as the layers are still there and can be read so."""
+        self.intensities = kept.intensities
+        for found in self.all():
+            self.offer(found)
+        for keys, axis in [
+            *((keys, None) for keys in kept.composed),
+            *(((key,), axis) for key, axis in kept.channel_axes),
+        ]:
+            with contextlib.suppress(ImageError):
+                self.compose(keys, axis)
+        for key in kept.unchecked:
+            self.check(key, False)
 
     # ---- what is searched ----------------------------------------------------------------------------------------
 
@@ -52,7 +96,12 @@ class Offering:
         first_of = {key: first for first, keys in self._composed.items() for key in keys}
         rows = dict.fromkeys(first_of.get(key, key) for key in images)
         members = [[images[key] for key in self._composed.get(row, (row,)) if key in images] for row in rows]
-        return [Searched(tuple(layers)) for layers in members]
+        return [Searched(tuple(layers), self._axis(layers)) for layers in members]
+
+    def _axis(self, layers: Sequence[Image]) -> int | None:
+        """Axis of channels that are composed; None as soon as the layer has no such axis any more."""
+        axis = self._channel_axes.get(key_of(layers[0])) if len(layers) == 1 else None
+        return axis if axis in channel_axes(layers[0]) else None
 
     def checked(self) -> list[Searched]:
         """List what is searched, the topmost first."""
@@ -73,7 +122,8 @@ class Offering:
     def plane(self, image: Image) -> PlaneIndex:
         """Plane of an image that the sliders show."""
         dims = self._viewer.dims
-        return shown_plane(image, self._viewer.layers.units, dims.point, shown_axes(image, dims.order))
+        shown = shown_plane(image, self._viewer.layers.units, dims.point, shown_axes(image, dims.order))
+        return self.of(image).plane(shown)
 
     # ---- what the session gets -----------------------------------------------------------------------------------
 
@@ -125,6 +175,11 @@ class Offering:
 
     # ---- channels ------------------------------------------------------------------------------------------------
 
+    def channel_axes(self, key: str) -> list[int]:
+        """Axes of an image that is one layer which may hold channels, counted from the end, the likeliest first."""
+        found = self.find(key)
+        return [] if found is None or found.composed else channel_axes(found.image)
+
     def why_not(self, keys: Sequence[str]) -> str:
         """Say why these images cannot be composed; empty where they can."""
         return why_not(self._layers(keys), self._viewer.layers.units)
@@ -141,14 +196,22 @@ class Offering:
         group = [found.key for found in self.all() if found.key == additive or not self.why_not([additive, found.key])]
         return group if len(group) > 1 else []
 
-    def compose(self, keys: Sequence[str]) -> Searched:
+    def compose(self, keys: Sequence[str], axis: int | None = None) -> Searched:
         """Search these images as one, in the colours that they have on screen.
+
+        Parameters
+        ----------
+        keys : sequence of str
+        axis : int, optional
+            Of one image: the axis that holds channels, counted from the end, in the colours that napari gives to them.
 
         Raises
         ------
         ImageError
-            If they are no single-channel images of one shape and place.
+            If they are no single-channel images of one shape and place, or the axis cannot hold channels.
         """
+        if axis is not None:
+            return self._compose_along(keys[0], axis)
         problem = self.why_not(keys)
         if problem:
             raise ImageError(problem)
@@ -164,17 +227,33 @@ class Offering:
         self.offer(found)
         return found
 
+    def _compose_along(self, key: str, axis: int) -> Searched:
+        found = self.find(key)
+        if found is None or axis not in self.channel_axes(key):
+            shape = "no image" if found is None else f"shape {spatial_shape(found.image)}"
+            raise ImageError(
+                f"channels: found {shape}, expected 2 to {MOST_CHANNELS} channels along axis {axis}, beside rows and "
+                "columns. Choose another axis."
+            )
+        self._channel_axes[key] = axis
+        composed = Searched(found.layers, axis)
+        self.offer(composed)
+        return composed
+
     def separate(self, key: str) -> Searched | None:
         """Search the channels of a composition as images of their own again; returns what it was."""
         found = self.find(key)
-        if self._composed.pop(key, None) is None or found is None:
+        if found is None or not found.composed:
             return None
+        self._channel_axes.pop(key, None)
+        self._composed.pop(key, None)
         for layer in found.layers:
             self.offer(Searched((layer,)))
         return found
 
     def leave(self, key: str) -> tuple[str, ...]:
         """Forget a layer that is gone; returns the keys of the composition that goes with it."""
+        self._channel_axes.pop(key, None)
         members = next((keys for keys in self._composed.values() if key in keys), ())
         if members:
             del self._composed[members[0]]
@@ -192,6 +271,10 @@ class Offering:
     # ---- how they are described ----------------------------------------------------------------------------------
 
     def _input(self, found: Searched) -> ImageInput:
+        if found.channel_axis is not None:
+            layer, axis = found.image, found.channel_axis
+            intensity, revision = self.intensities.of(found.key), self._revisions[layer]
+            return axis_input(found, revision, self._finders.channels(layer, revision, intensity, axis))
         if found.composed:
             revisions = [self._revisions[layer] for layer in found.layers]
             return composed_input(found.layers, found.name, revisions, self._viewer.layers.units)

@@ -112,6 +112,7 @@ def read_point(
         plane = plane_of(image, place, along)
         if plane is not None and contains(image, place):
             y, x = place[list(along)]
+            plane = found.plane(plane)
             return Prompt(key, float(y), float(x), plane), Owner(key, plane)
     return LeftOut.OUTSIDE, known
 

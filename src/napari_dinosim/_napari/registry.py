@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from napari.components import ViewerModel
 
+    from napari_dinosim._napari.offering import Kept
     from napari_dinosim.loading import EncoderChoice
 
 _slot = EncoderSlot()
@@ -32,14 +33,17 @@ class _Held:
 
 
 _controllers: dict[int, _Held] = {}
-_remembered: dict[int, tuple[weakref.ref[ViewerModel], EncoderChoice]] = {}
+_remembered: dict[int, tuple[weakref.ref[ViewerModel], EncoderChoice, Kept]] = {}
 
 
 def acquire(viewer: ViewerModel, user: object) -> Controller:
     """Return the viewer's controller for a widget that will :func:`release` it."""
     viewer = getattr(viewer, "__wrapped__", viewer)  # napari hands plugins a proxy, whose layers are never identical
     if id(viewer) not in _controllers:
-        _controllers[id(viewer)] = _hold(Controller(viewer, _first_choice(viewer), _slot, patch_size))
+        choice, kept = _last_choices(viewer)
+        _controllers[id(viewer)] = _hold(Controller(viewer, choice, _slot, patch_size))
+        if kept is not None:
+            _controllers[id(viewer)].controller.offering.restore(kept)
     held = _controllers[id(viewer)]
     held.users.add(id(user))
     return held.controller
@@ -52,7 +56,8 @@ def release(controller: Controller, user: int) -> None:
         return
     held.users.discard(user)
     if not held.users:
-        _remembered[id(controller.viewer)] = weakref.ref(controller.viewer), controller.session.encoder
+        kept = controller.offering.kept()
+        _remembered[id(controller.viewer)] = weakref.ref(controller.viewer), controller.session.encoder, kept
         del _controllers[id(controller.viewer)]
         held.unwatch()
         controller.shutdown()
@@ -60,12 +65,12 @@ def release(controller: Controller, user: int) -> None:
         _slot.clear()
 
 
-def _first_choice(viewer: ViewerModel) -> EncoderChoice:
-    """Choose the encoder that this viewer's widget was closed with, else the preferred one."""
-    reference, choice = _remembered.pop(id(viewer), (None, None))
+def _last_choices(viewer: ViewerModel) -> tuple[EncoderChoice, Kept | None]:
+    """Choose what this viewer's widget was closed with, else the preferred encoder."""
+    reference, choice, kept = _remembered.pop(id(viewer), (None, None, None))
     if reference is not None and choice is not None and reference() is viewer:
-        return choice
-    return preferences.first_choice()
+        return choice, kept
+    return preferences.first_choice(), None
 
 
 def _hold(controller: Controller) -> _Held:

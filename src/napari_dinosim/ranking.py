@@ -1,0 +1,84 @@
+"""Scores of one plane for each class, and which class is the winner where."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_dinosim.states import SimilarityMap
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from napari_dinosim.embeddings import PatchEmbeddings
+    from napari_dinosim.grid import PatchGrid
+    from napari_dinosim.similarity import Query
+
+    Extremes = tuple[float, float]
+
+NOBODY = -1
+"""Winner where nothing is embedded."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlaneScores:
+    """Scores of one plane.
+
+    Parameters
+    ----------
+    by_label : dict of str or None to Tensor of shape (rows, cols), float32
+        One for each class, and for None the highest of them.
+    extremes : dict of str or None to (lowest, highest)
+        Of each; NaN where nothing is embedded.
+    grid : PatchGrid
+    winners : ndarray of shape (rows, cols), int16
+        Number of the class with the highest score, the first of equal ones; :data:`NOBODY` where nothing is embedded.
+    """
+
+    by_label: dict[str | None, Tensor]
+    extremes: dict[str | None, Extremes]
+    grid: PatchGrid
+    winners: NDArray[np.int16]
+
+    @classmethod
+    def of(cls, embeddings: PatchEmbeddings, queries: Mapping[str, Query]) -> PlaneScores:
+        """Score a plane, in one pass over its vectors.
+
+        Parameters
+        ----------
+        embeddings : PatchEmbeddings
+        queries : mapping of str to Query
+            By class, at least one.
+        """
+        from napari_dinosim.similarity import extremes
+
+        scores = embeddings.cosines(list(queries.values()))
+        by_label: dict[str | None, Tensor] = dict(zip(queries, scores, strict=True))
+        if len(queries) == 1:
+            by_label[None] = scores[0]
+            pair = extremes(scores[0])
+            pairs = dict.fromkeys(by_label, pair)
+            winners = np.zeros(embeddings.grid.shape, np.int16)
+        else:
+            highest, first = scores.max(dim=0)  # of equal ones torch gives the first
+            by_label[None] = highest
+            pairs = {label: extremes(found) for label, found in by_label.items()}
+            winners = first.numpy().astype(np.int16)
+        winners[np.isnan(by_label[None].numpy())] = NOBODY
+        return cls(by_label, pairs, embeddings.grid, winners)
+
+    def map(self, label: str | None, over: Extremes | None) -> SimilarityMap:
+        """Map of a class, or of the highest score.
+
+        Parameters
+        ----------
+        label : str or None
+        over : (low, high), optional
+            What becomes 0 and 1; None leaves the scores as they are.
+        """
+        return SimilarityMap.of(self.by_label[label], self.grid, self.extremes[label], over)
