@@ -19,13 +19,13 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 FLOORS = (
     ("errors", "grid", "planes", "prompts", "resampling", "outlines", "regions"),
-    ("image", "intensity", "composition", "sampling", "similarity"),
+    ("image", "intensity", "composition", "sampling", "pyramid", "similarity", "blocks"),
     ("mosaic", "representatives"),
     ("embeddings", "states"),
     ("encoders", "positional", "samples", "figure", "export", "ranking", "frozen"),
     ("partial", "tiling", "cost", "analysis"),
     ("embedding", "engine", "store", "loading", "cache"),
-    ("plan", "underway", "querying", "scoring", "previewing"),
+    ("plan", "underway", "querying", "scoring", "previewing", "reckoning"),
     ("schedule", "answers"),
     ("session",),
     ("records",),

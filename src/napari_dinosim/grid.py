@@ -253,22 +253,7 @@ class PatchGrid:
         -------
         ndarray of shape (n, m, …)
         """
-        return values[np.ix_(*self.indices(ys, xs))]
-
-    def indices(self, ys: NDArray[np.intp], xs: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Rows and columns of patches that hold pixel rows and columns.
-
-        Parameters
-        ----------
-        ys, xs : ndarray of int
-            Pixel rows (n) and columns (m), inside the image.
-
-        Returns
-        -------
-        rows, cols : ndarray of shape (n,) and (m,), int
-        """
-        down, across = self._ratios
-        return _cells(ys, *down), _cells(xs, *across)
+        return values[np.ix_(*self.patches_under(ys, xs))]
 
 
 def _pixel(coordinate: float) -> int:

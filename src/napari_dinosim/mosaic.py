@@ -7,12 +7,12 @@ image can be embedded, searched and kept by itself.
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import torch
 
+from napari_dinosim.blocks import Block, moved, ones, overlap
 from napari_dinosim.errors import NotEmbeddedError
 from napari_dinosim.similarity import EPSILON, Query, class_scores
 
@@ -32,25 +32,6 @@ SIDE = 256
 
 HALF_ABOVE = 1 << 30
 """Bytes of float32 above which a grid is kept in float16, on every machine; that costs at most 1e-4 in cosine."""
-
-
-@dataclass(slots=True, eq=False)
-class Block:
-    """A rectangle of patches.
-
-    Parameters
-    ----------
-    vectors : Tensor of shape (rows, cols, D)
-        Unit vectors; zero where nothing was written.
-    lengths : Tensor of shape (rows, cols), float32
-        Length of the weighted sum that each was made of, so that more can be added; 0 where nothing was written.
-    whole : bool
-        Whether all was written to.
-    """
-
-    vectors: Tensor
-    lengths: Tensor
-    whole: bool = False
 
 
 class Mosaic:
@@ -80,7 +61,7 @@ class Mosaic:
         rows, cols = vectors.shape[:2]
         made = cls(rows, cols)
         made._side = max(rows, cols)
-        made._blocks[0, 0] = Block(vectors, _ones(rows, cols), True)
+        made._blocks[0, 0] = Block(vectors, ones(rows, cols), True)
         return made
 
     @property
@@ -127,7 +108,7 @@ class Mosaic:
         """
         if weights is None and tuple(units.shape[:2]) == self.shape and self._count == 1:
             with self._lock:  # the only one: nothing to blend, nothing to copy
-                self._blocks[0, 0] = Block(units, _ones(*self.shape), True)
+                self._blocks[0, 0] = Block(units, ones(*self.shape), True)
             self.revision += 1
             return
         rows, cols = units.shape[:2]
@@ -135,9 +116,9 @@ class Mosaic:
         for i in range(row // self._side, (row + rows - 1) // self._side + 1):
             for j in range(col // self._side, (col + cols - 1) // self._side + 1):
                 top, left = i * self._side, j * self._side
-                down, across = _overlap(row, rows, top, self._side), _overlap(col, cols, left, self._side)
-                self._blend(i, j, down, across, units[_moved(down, top - row), _moved(across, left - col)],
-                            weights[_moved(down, top - row), _moved(across, left - col)])  # fmt: skip
+                down, across = overlap(row, rows, top, self._side), overlap(col, cols, left, self._side)
+                self._blend(i, j, down, across, units[moved(down, top - row), moved(across, left - col)],
+                            weights[moved(down, top - row), moved(across, left - col)])  # fmt: skip
         self.revision += 1
 
     def _blend(self, i: int, j: int, down: slice, across: slice, units: Tensor, weights: Tensor) -> None:
@@ -303,17 +284,3 @@ class Mosaic:
         """Part of a tensor over the whole grid that a block covers."""
         rows, cols = block.lengths.shape
         return whole[i * self._side : i * self._side + rows, j * self._side : j * self._side + cols]
-
-
-def _ones(rows: int, cols: int) -> Tensor:
-    """Lengths of vectors to which nothing will be added; one number in memory."""
-    return torch.ones(1, 1).expand(rows, cols)
-
-
-def _overlap(start: int, length: int, corner: int, side: int) -> slice:
-    """Part of a block, along one axis, that a run covers."""
-    return slice(max(start - corner, 0), min(start + length - corner, side))
-
-
-def _moved(part: slice, by: int) -> slice:
-    return slice(part.start + by, part.stop + by)

@@ -58,8 +58,9 @@ class Plan:
     scope: Scope = "all"
 
     def key(self, source: str, plane: PlaneIndex) -> CacheKey:
-        """Key of the embeddings of a plane, by the chosen encoder."""
-        return CacheKey(source, plane, self.inputs[source].version, self.encoder)
+        """Key of the embeddings of a plane, by the chosen encoder, at the chosen resolution."""
+        image = self.inputs[source]
+        return CacheKey(source, plane, image.version, self.encoder, image.sampling(plane))
 
     def urgent(self) -> dict[CacheKey, ImageInput]:
         """Planes that are embedded first, the most wanted first: on screen, then those that hold prompts."""
@@ -87,8 +88,7 @@ class Plan:
 
     def wants(self, key: CacheKey) -> bool:
         """Whether a plane is still wanted as it was."""
-        image = self.inputs.get(key.source)
-        if image is None or (key.version, key.encoder) != (image.version, self.encoder):
+        if key.source not in self.inputs or key != self.key(key.source, key.plane):
             return False
         return self.scope == "all" or key in self.urgent()
 

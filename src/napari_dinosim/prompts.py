@@ -155,7 +155,11 @@ class PromptSet:
 
         :data:`NEGATIVE` is none of them.
         """
-        labels = [one.label for one in (*self.prompts, *self.regions, *self.loose)]
+        labels = [
+            *(prompt.label for prompt in self.prompts),
+            *(region.label for region in self.regions),
+            *(loose.label for loose in self.loose),
+        ]
         return tuple(dict.fromkeys(label for label in labels if label != NEGATIVE))
 
     @property

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary, ref
 
 from napari_dinosim.errors import NotEmbeddedError, OutsideImageError, RegionError
-from napari_dinosim.prompts import NEGATIVE
+from napari_dinosim.prompts import NEGATIVE, Prompt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -51,31 +51,22 @@ def make_queries(
     from napari_dinosim.similarity import Query
 
     parts: dict[str, list[Query]] = {}
-    for prompt in prompts:
-        found = embeddings(prompt.source, prompt.plane)
-        if found is None:
-            continue
-        try:
-            query = found.query([(prompt.y, prompt.x)], prompts.combine)
-        except OutsideImageError as error:
-            outside(prompt.source, error)
-        except NotEmbeddedError:
-            continue
-        else:
-            parts.setdefault(prompt.label, []).append(query)
     remembered = remembered or RegionVectors()
-    for region in prompts.regions:
-        found = embeddings(region.source, region.plane)
+    for one in (*prompts, *prompts.regions):
+        found = embeddings(one.source, one.plane)
         if found is None:
             continue
         try:
-            query = Query(remembered.of(region, found), found.encoder, prompts.combine)
-        except RegionError as error:
-            outside(region.source, error)
+            if isinstance(one, Prompt):
+                query = found.query([(one.y, one.x)], prompts.combine)
+            else:
+                query = Query(remembered.of(one, found), found.encoder, prompts.combine)
+        except (OutsideImageError, RegionError) as error:
+            outside(one.source, error)
         except NotEmbeddedError:
             continue
         else:
-            parts.setdefault(region.label, []).append(query)
+            parts.setdefault(one.label, []).append(query)
     for label, query in _loose(prompts, next((found[0].encoder for found in parts.values()), None)):
         parts.setdefault(label, []).append(query)
     sought = {label: Query.join(parts[label]) for label in prompts.sought if label in parts}

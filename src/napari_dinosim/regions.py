@@ -229,7 +229,7 @@ class Region:
             )
         ys = self.top + self.step * np.arange(self.inside.shape[0])
         xs = self.left + self.step * np.arange(self.inside.shape[1])
-        (rows, first_rows), (cols, first_cols) = (np.unique(i, return_index=True) for i in grid.indices(ys, xs))
+        (rows, first_rows), (cols, first_cols) = (np.unique(i, return_index=True) for i in grid.patches_under(ys, xs))
         down = np.add.reduceat(self.inside, first_rows, axis=0, dtype=np.intp)
         counts = np.add.reduceat(down, first_cols, axis=1)
         row, col = np.nonzero(counts)

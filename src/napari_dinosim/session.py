@@ -16,6 +16,7 @@ from napari_dinosim.cache import CacheKey, EmbeddingCache
 from napari_dinosim.loading import EncoderChoice, EncoderSlot
 from napari_dinosim.plan import Plan, Scope, View
 from napari_dinosim.querying import RegionVectors, make_queries
+from napari_dinosim.reckoning import Reckoning
 from napari_dinosim.schedule import EmbeddingSchedule
 from napari_dinosim.states import ImageInput, InputState, Stage
 
@@ -40,6 +41,11 @@ class SimilaritySession(Answers):
         Where the loaded encoder is kept; sessions may share one.
     cache : EmbeddingCache, optional
         Where embeddings are kept.
+
+    Attributes
+    ----------
+    reckoning : Reckoning
+        What embedding will cost.
 
     Examples
     --------
@@ -67,9 +73,9 @@ class SimilaritySession(Answers):
         self._stale: dict[str, str] = {}
         self._told_nonfinite: set[str] = set()
         self._regions = RegionVectors()
-        self._patch_sizes: dict[EncoderChoice, int] = {}
         self._scoring.failed.connect(self.failed.emit)
         self._schedule = EmbeddingSchedule(engine, slot or EncoderSlot(), self._cache, self._plan)
+        self.reckoning = Reckoning(self._plan, self._cache, self._schedule.paces)
         self._schedule.embedded.connect(self._embedded)
         self._schedule.changed.connect(self.state_changed.emit)
         self._schedule.progress_changed.connect(self.progress_changed.emit)
@@ -99,7 +105,8 @@ class SimilaritySession(Answers):
     @property
     def patch_size(self) -> int | None:
         """Patch size of the chosen encoder in pixels, known once it has embedded something."""
-        return self._patch_sizes.get(self._plan.encoder)
+        found = self.reckoning.facts(self._plan.encoder)
+        return None if found is None else found.patch_size
 
     @property
     def started(self) -> bool:
@@ -133,9 +140,9 @@ class SimilaritySession(Answers):
         self._schedule.pump()
 
     def set_input(self, key: str, image: ImageInput, plane: PlaneIndex = ()) -> None:
-        """Add an input, or replace it where its pixels have changed."""
+        """Add an input, or replace it where its pixels have changed, or it is to be sampled otherwise."""
         known = self._plan.inputs.get(key)
-        if known is None or known.version != image.version:
+        if known is None or (known.version, known.covered) != (image.version, image.covered):
             self._stale.pop(key, None)
             self._scoring.forget(key)
         self._plan.inputs[key] = image
@@ -233,8 +240,7 @@ class SimilaritySession(Answers):
         self._tell_states()
 
     def _embedded(self, key: CacheKey, embeddings: PatchEmbeddings) -> None:
-        if key.encoder not in self._patch_sizes:
-            self._patch_sizes[key.encoder] = embeddings.grid.patch_size
+        if self.reckoning.note(key.encoder, embeddings):
             self._tell_states()
         if embeddings.nonfinite and key.source not in self._told_nonfinite:
             self._told_nonfinite.add(key.source)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Self
 
+from napari_dinosim.errors import ResolutionError
 from napari_dinosim.planes import axes_of, split_shape
+from napari_dinosim.sampling import Sampling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
 
     from napari_dinosim.grid import PatchGrid
     from napari_dinosim.image import Plane
-    from napari_dinosim.planes import PlaneIndex
+    from napari_dinosim.planes import Axes, PlaneIndex
 
 
 class Stage(StrEnum):
@@ -96,6 +99,15 @@ class ImageInput:
         Equal versions have equal pixels: embeddings of another version are never used.
     planes : tuple of int
         How many planes there are along each leading axis (t, z, …); empty for a single plane.
+    covered : tuple of float, optional
+        How many pixels a patch covers along each axis, the leading ones first, then y and x, as in
+        :attr:`Sampling.covered <napari_dinosim.sampling.Sampling>`; None for as many as it has. Embeddings of another
+        resolution are kept, for a return to it.
+
+    Raises
+    ------
+    ResolutionError
+        If these are not positive numbers, one for each axis.
     """
 
     name: str
@@ -103,6 +115,15 @@ class ImageInput:
     read: Callable[[PlaneIndex], Plane]
     version: Hashable = 0
     planes: tuple[int, ...] = ()
+    covered: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        covered, axes = self.covered, len(self.planes) + 2
+        if covered is not None and not (len(covered) == axes and all(0 < pixels < math.inf for pixels in covered)):
+            raise ResolutionError(
+                f"pixels that a patch covers: found {covered}, expected {axes} positive numbers, one for each axis of "
+                f"{self.name!r}. Give as many, or None."
+            )
 
     def like(self, plane: PlaneIndex) -> tuple[tuple[int, ...], tuple[int, int]]:
         """How many planes there are along the same axes as one, and their (height, width) in pixels."""
@@ -111,6 +132,15 @@ class ImageInput:
     def count(self, plane: PlaneIndex) -> int:
         """How many planes there are in all along the same axes as one."""
         return math.prod(self.like(plane)[0])
+
+    def sampling(self, plane: PlaneIndex) -> Sampling | None:
+        """How a plane is sampled; None for each pixel as it is."""
+        return None if self.covered is None else _sampling(self.covered, axes_of(plane))
+
+
+@functools.lru_cache(maxsize=1024)  # asked for every plane of a stack
+def _sampling(covered: tuple[float, ...], axes: Axes) -> Sampling:
+    return Sampling(covered=(covered[axes[0]], covered[axes[1]]))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

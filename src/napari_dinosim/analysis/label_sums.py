@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_dinosim.blocks import Block
     from napari_dinosim.embeddings import PatchEmbeddings
-    from napari_dinosim.mosaic import Block
 
 TILE = 64
 """Side of a tile in patches: of a patch of 16 pixels, 1024 × 1024 labels are read at once."""
