@@ -107,7 +107,7 @@ class Scoring:
         classes = tuple(queries) if named else ()
         kept = bool(queries) and len(identities) == 1
         self._before = {**self._before, **self._maps} if kept else {}
-        winners = {place: found.winners for place, found in self._scores.items()}
+        winners = {place: found.winners for place, found in self._scores.items()} if self.classes else {}
         self._winners_before = {**self._winners_before, **winners} if kept and classes == self.classes else {}
         self._queries, self.classes, self._row = dict(queries), classes, (0.0, 0)
         self._drop_jobs(list(self._jobs))
@@ -124,7 +124,7 @@ class Scoring:
         if place in self._maps:
             self._before[place] = self._maps.pop(place)
         scores = self._scores.pop(place, None)
-        if scores is not None:
+        if scores is not None and self.classes:
             self._winners_before[place] = scores.winners
         self._extremes.pop(place, None)
         self._stretch_anew(self._stretched_with(source))

@@ -6,7 +6,7 @@ import functools
 import math
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from napari_dinosim.errors import ResolutionError
 from napari_dinosim.planes import axes_of, split_shape
@@ -143,32 +143,41 @@ def _sampling(covered: tuple[float, ...], axes: Axes) -> Sampling:
     return Sampling(covered=(covered[axes[0]], covered[axes[1]]))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class SimilarityMap:
-    """Scores of one plane.
+    """Scores of one plane, and the values between 0 and 1 that are shown of them.
 
     Parameters
     ----------
     scores : Tensor of shape (rows, cols), float32
-        Cosines in [-1, 1]; in [-2, 2] where those of negative prompts were subtracted.
-    values : ndarray of shape (rows, cols), float32
-        Min–max normalised to [0, 1]; under the normalisation ``"cosine"`` the scores themselves.
+        Cosines in [-1, 1]; in [-2, 2] where those of negative prompts were subtracted. NaN where nothing is embedded.
     grid : PatchGrid
     best : float
         The highest score.
+    over : (low, high), optional
+        What becomes 0 and 1: the extremes of these scores, or those of a whole stack. None leaves them as they are.
     """
 
     scores: Tensor
-    values: NDArray[np.float32]
     grid: PatchGrid
     best: float
+    over: tuple[float, float] | None = None
 
-    @classmethod
-    def of(cls, scores: Tensor, grid: PatchGrid, own: tuple[float, float], over: tuple[float, float] | None) -> Self:
-        """Stretch scores, whose own extremes are known, over others, such as those of a whole stack; None: not."""
+    @functools.cached_property
+    def values(self) -> NDArray[np.float32]:
+        """Stretched scores, of shape (rows, cols): min–max normalised to [0, 1], or the scores themselves."""
+        return self._stretched(self.scores)
+
+    def upsample_at(self, ys: NDArray[np.intp], xs: NDArray[np.intp]) -> NDArray[np.float32]:
+        """Values at chosen pixel rows and columns, (n, m); of a large map they cost far less than all values do."""
+        import torch
+
+        return self._stretched(torch.from_numpy(self.grid.upsample_at(self.scores.numpy(), ys, xs)))
+
+    def _stretched(self, scores: Tensor) -> NDArray[np.float32]:
         from napari_dinosim.similarity import stretch
 
-        return cls(scores, (scores if over is None else stretch(scores, *over)).numpy(), grid, own[1])
+        return (scores if self.over is None else stretch(scores, *self.over)).numpy()
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,12 +40,12 @@ def scene(height: int = 100, width: int = 150) -> np.ndarray:
 
 def heat(scores, grid: PatchGrid) -> SimilarityMap:
     found = torch.as_tensor(np.asarray(scores, dtype=np.float32))
-    return SimilarityMap(found, found.numpy(), grid, float(np.nanmax(scores)))
+    return SimilarityMap(found, grid, float(np.nanmax(scores)))
 
 
 def of(image: np.ndarray, query: Query) -> SimilarityMap:
     found = embed(image, MeanColourEncoder())
-    return SimilarityMap.of(found.cosine(query), found.grid, (-1, 1), (-1, 1))
+    return SimilarityMap(found.cosine(query), found.grid, 1, (-1, 1))
 
 
 def red() -> Query:
@@ -159,7 +159,7 @@ def test_a_mutual_check_drops_a_decoy():
     first, second = embed(home, encoder), embed(away, encoder)
     query = first.query([(40, 120)])
     mutual = Mutual.of([Prompt("home", 40, 120)], lambda key, _plane: first if key == "home" else None)
-    found = SimilarityMap.of(second.cosine(query), second.grid, (-1, 1), (-1, 1))
+    found = SimilarityMap(second.cosine(query), second.grid, 1, (-1, 1))
     wanted = MatchCriteria(k=3, threshold=0.5)
     every = find_matches(found, wanted, source="away")
     assert {(match.y, match.x) for match in every} == {(39.5, 119.5), (23.5, 39.5), (71.5, 103.5)}

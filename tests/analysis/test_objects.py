@@ -39,7 +39,7 @@ def blobs(shape: tuple[int, ...], dtype: str = "int32", seed: int = 0) -> np.nda
 def heat_of(found: PatchEmbeddings, seed: int = 3) -> SimilarityMap:
     query = torch.nn.functional.normalize(torch.randn(1, 5, generator=torch.Generator().manual_seed(seed)), dim=-1)
     scores = found.mosaic.scores(query)
-    return SimilarityMap(scores, scores.numpy(), found.grid, 1.0)
+    return SimilarityMap(scores, found.grid, 1.0)
 
 
 def by_numpy(labels: np.ndarray, found: PatchEmbeddings, heat: SimilarityMap) -> dict:

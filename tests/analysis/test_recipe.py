@@ -118,7 +118,7 @@ GRID = PatchGrid(5, 30, 10)
 
 def test_scores_of_a_map():
     cosines = torch.tensor([[-0.5, 0.25, 1.0]])
-    found = SimilarityMap.of(cosines, GRID, (-0.5, 1), (-0.5, 1))
+    found = SimilarityMap(cosines, GRID, 1, (-0.5, 1))
     np.testing.assert_allclose(Segmentation().scores_of(found)["similar"], [[0, 0.5, 1]], atol=1e-6)
     np.testing.assert_array_equal(Segmentation(on="cosine").scores_of(found)["similar"], cosines.numpy())
 
@@ -126,8 +126,8 @@ def test_scores_of_a_map():
 @pytest.mark.parametrize("over", [(-0.5, 1), (-1, 2), None])
 def test_scores_of_classes_are_stretched_as_one(over):
     a, b = torch.tensor([[-0.5, 0.25, torch.nan]]), torch.tensor([[-0.9, 1.0, torch.nan]])
-    maps = {name: SimilarityMap.of(one, GRID, (-0.5, 1), (-0.9, 1)) for name, one in (("a", a), ("b", b))}
-    found = SimilarityMap.of(torch.maximum(a, b), GRID, (-0.5, 1), over)
+    maps = {name: SimilarityMap(one, GRID, 1, (-0.9, 1)) for name, one in (("a", a), ("b", b))}
+    found = SimilarityMap(torch.maximum(a, b), GRID, 1, over)
     scores = Segmentation().scores_of(found, maps)
     np.testing.assert_allclose(np.fmax(scores["a"], scores["b"]), found.values, atol=1e-6)
     assert scores["a"][0, 0] > scores["b"][0, 0]
@@ -136,5 +136,5 @@ def test_scores_of_classes_are_stretched_as_one(over):
 
 def test_scores_of_classes_where_nothing_differs_or_is_known():
     for value, shown in ((0.5, 0.0), (torch.nan, np.nan)):
-        one = SimilarityMap.of(torch.full(GRID.shape, value), GRID, (value, value), (value, value))
+        one = SimilarityMap(torch.full(GRID.shape, value), GRID, value, (value, value))
         np.testing.assert_array_equal(Segmentation().scores_of(one, {"a": one})["a"], np.full(GRID.shape, shown))

@@ -53,7 +53,7 @@ class Match:
     >>> from napari_dinosim.grid import PatchGrid
     >>> from napari_dinosim.states import SimilarityMap
     >>> scores = torch.tensor([[0.1, 0.9, 0.8], [0.7, 0.2, 0.3]])
-    >>> heat = SimilarityMap(scores, scores.numpy(), PatchGrid(32, 48, 16), best=0.9)
+    >>> heat = SimilarityMap(scores, PatchGrid(32, 48, 16), best=0.9)
     >>> [(match.y, match.x, round(match.score, 1)) for match in find_matches(heat, MatchCriteria(k=2, radius=17))]
     [(7.5, 23.5, 0.9), (23.5, 7.5, 0.7)]
     """
