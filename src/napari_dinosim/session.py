@@ -213,8 +213,8 @@ class SimilaritySession(Answers):
             return InputState(Stage.ABSENT)
         cache_key = self._plan.key(key, self._plan.shown[key])
         state = self._schedule.state(cache_key)
-        if image.planes:
-            state = replace(state, planes=(self._cache.count(cache_key.stack), image.count(cache_key.plane)))
+        if (planes := image.count(cache_key.plane)) > 1:
+            state = replace(state, planes=(self._cache.count(cache_key.stack), planes))
         if cache_key not in self._cache:
             return state
         found = self.shown_map(key)

@@ -50,7 +50,7 @@ class InputState:
     reason : str
         Why it failed, is stale or is not whole.
     planes : (ready, total), optional
-        How many planes of a stack are embedded.
+        How many planes of a stack are embedded; None where there is but one.
     unread : int
         Parts of the plane that could not be read.
     threshold : float, optional
