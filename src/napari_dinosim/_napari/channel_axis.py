@@ -60,20 +60,24 @@ def axis_input(found: Searched, revision: int, limits: tuple[Hashable, Sequence[
     """
     layer, axis = found.image, found.channel_axis
     assert axis is not None
-    data: Any = full_resolution(layer)
+    levels = levels_of(layer)
     version, finders = limits
     tables, ndim = colours_of(len(finders)), layer.ndim
 
-    def read(plane: PlaneIndex) -> Composition:
+    def make(views: list[PlaneView]) -> Plane:
+        return Composition(
+            Channel(view, table, find(), name=f"channel {i}")
+            for i, (view, table, find) in enumerate(zip(views, tables, finders, strict=True))
+        )
+
+    def read(plane: PlaneIndex) -> Plane:
         if axis in axes_of(plane):
             raise ImageError(
                 f"channels: found them along an axis on screen, expected them beside it, in {layer.name!r}. Put the "
                 "axes back (Ctrl+E rolls them), or separate the channels."
             )
-        return Composition(
-            Channel(PlaneView(data, at_position(plane, ndim, axis, i)), table, find(), name=f"channel {i}")
-            for i, (table, find) in enumerate(zip(tables, finders, strict=True))
-        )
+        channels = [[AxisSlice(level, axis, i) for level in levels] for i in range(len(finders))]
+        return pyramid_plane(channels, without_axis(plane, ndim, axis), make)
 
     planes = list(leading_shape(layer))
     planes[ndim + axis] = 1
