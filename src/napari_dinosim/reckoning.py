@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_dinosim.grid import PatchGrid
-
 if TYPE_CHECKING:
     from napari_dinosim.cache import CacheKey, EmbeddingCache
     from napari_dinosim.embeddings import PatchEmbeddings
+    from napari_dinosim.grid import PatchGrid
     from napari_dinosim.loading import EncoderChoice
     from napari_dinosim.plan import Plan
     from napari_dinosim.states import ImageInput
@@ -173,11 +172,9 @@ class Reckoning:
         """Of planes that are all like one."""
         if facts is None:
             return Expected(planes, missing, seconds=None)
-        shape = image.like(key.plane)[1]
-        if 0 in shape:
+        if 0 in image.like(key.plane)[1]:
             return Expected()
-        sampled = None if key.sampling is None else key.sampling.shape(shape, facts.patch_size)
-        grid = PatchGrid(*shape, facts.patch_size, sampled, key.encoder.finer)
+        grid = image.grid(key.plane, facts.patch_size, key.encoder.finer)
         patches, encoded = grid.rows * grid.cols, None
         pace = self._paces.per_second(key.encoder)
         if plan.scope == "field" and key.source in plan.views:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from napari_dinosim.errors import ResolutionError
+from napari_dinosim.grid import PatchGrid
 from napari_dinosim.planes import axes_of, split_shape
 from napari_dinosim.sampling import Sampling
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from napari_dinosim.grid import PatchGrid
     from napari_dinosim.image import Plane
     from napari_dinosim.planes import Axes, PlaneIndex
 
@@ -132,6 +132,26 @@ class ImageInput:
     def count(self, plane: PlaneIndex) -> int:
         """How many planes there are in all along the same axes as one."""
         return math.prod(self.like(plane)[0])
+
+    def grid(self, plane: PlaneIndex, patch_size: int, finer: int = 1) -> PatchGrid:
+        """Where the patches lie that a plane is cut into.
+
+        Parameters
+        ----------
+        plane : tuple of int
+        patch_size : int
+            The encoder's P.
+        finer : int
+            Cells along each side of a patch.
+
+        Raises
+        ------
+        ResolutionError
+            If it cannot be sampled as is chosen.
+        """
+        shape, sampling = self.like(plane)[1], self.sampling(plane)
+        sampled = None if sampling is None else sampling.shape(shape, patch_size)
+        return PatchGrid(*shape, patch_size, sampled, finer)
 
     def sampling(self, plane: PlaneIndex) -> Sampling | None:
         """How a plane is sampled; None for each pixel as it is."""

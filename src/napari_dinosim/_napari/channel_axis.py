@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from napari.utils.colormaps import CMYBGR, MAGENTA_GREEN, ensure_colormap
 
-from napari_dinosim._napari.coordinates import full_resolution, leading_shape, plane_shape, spatial_shape
+from napari_dinosim._napari.coordinates import leading_shape, plane_shape, spatial_shape
+from napari_dinosim._napari.levels import levels_of, pyramid_plane
 from napari_dinosim.composition import STEPS, Channel, Composition
 from napari_dinosim.errors import ImageError
-from napari_dinosim.planes import PlaneView, at_position, axes_of
+from napari_dinosim.planes import AxisSlice, axes_of, without_axis
 from napari_dinosim.states import ImageInput
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
     from napari_dinosim._napari.limits import Finder
     from napari_dinosim._napari.searched import Searched
-    from napari_dinosim.planes import PlaneIndex
+    from napari_dinosim.image import Plane
+    from napari_dinosim.planes import PlaneIndex, PlaneView
 
 MOST_CHANNELS = 12
 """An axis that is longer is taken for z or t."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
     from napari_dinosim._napari.limits import Finder
+    from napari_dinosim.errors import DinosimError
     from napari_dinosim.image import Plane
     from napari_dinosim.planes import PlaneIndex, PlaneView
 
@@ -84,3 +86,12 @@ def image_input(layer: Image, revision: int, limits: tuple[Hashable, Finder]) ->
         return pyramid_plane([levels], plane, make, rgb)
 
     return ImageInput(layer.name, plane_shape(layer), read, (revision, version), leading_shape(layer))
+
+
+def failing(image: ImageInput, error: DinosimError) -> ImageInput:
+    """Describe an image that cannot be read as is asked: its row says why."""
+
+    def read(_plane: PlaneIndex) -> Plane:
+        raise error
+
+    return replace(image, read=read, version=(image.version, str(error)))

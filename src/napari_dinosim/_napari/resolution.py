@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 PIXELS_WITHOUT_LENGTH = 16.0
-"""Pixels that a patch covers along an axis that has no length, such as time, where it is on screen beside one that has."""
+"""Pixels that a patch covers along an axis without a length, such as time, beside one that has one."""
 
 
 class Cover(StrEnum):
@@ -70,15 +70,15 @@ class Resolution:
         if self.cover is Cover.NATIVE:
             return None
         if self.cover is Cover.PIXELS:
-            return (self.pixels,) * layer.ndim
-        sizes = pixel_lengths(layer, self.unit)
+            return (self.pixels,) * int(layer.ndim)
+        sizes = [float(size) for size in pixel_lengths(layer, self.unit)]
         if np.isnan(sizes[-2:]).any():
             found = " × ".join(f"{unit}" for unit in layer.units[-2:])
             raise ResolutionError(
-                f"resolution: {layer.name!r} is in {found}, which cannot be converted to {self.unit}: expected units of "
-                "length. Set its scale and units, leave it out, or say in pixels what a patch covers."
+                f"resolution: {layer.name!r} is in {found}, which cannot be converted to {self.unit}: expected units "
+                "of length. Set its scale and units, leave it out, or say in pixels what a patch covers."
             )
-        return tuple(float(self.length / size) if size > 0 else PIXELS_WITHOUT_LENGTH for size in sizes)
+        return tuple(self.length / size if size > 0 else PIXELS_WITHOUT_LENGTH for size in sizes)
 
 
 def pixel_lengths(layer: Image, unit: str) -> NDArray[np.float64]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_dinosim._napari.features_section import FeaturesSection
+from napari_dinosim._napari.resolution_section import ResolutionSection
 from napari_dinosim._napari.undo_section import UndoSection
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from napari_dinosim._napari.section import Section
 
 SECTIONS: tuple[Callable[[Controller], Section], ...] = (
+    ResolutionSection,
     UndoSection,
     FeaturesSection,
 )
