@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
+from napari_dinosim._napari.preferences import with_live
 from napari_dinosim._napari.roles import key_of
 from napari_dinosim._napari.sentences import CLICK, FIRST, INTENSITY_CHANGED, RESOLUTION_CHANGED
 from napari_dinosim.errors import ImageError
@@ -71,6 +72,10 @@ class Choices:
         self.rows_changed.emit()
         self.choices_changed.emit()
         self._redraw()
+
+    def change_encoder(self, **changed: Any) -> None:
+        """Change something of the choice of an encoder; what a person set in the preferences stays."""
+        self.choose_encoder(with_live(replace(self.session.encoder, **changed)))
 
     def compose(self, keys: Sequence[str], axis: int | None = None) -> None:
         """Search several images, or the channels along an axis of one, as one image."""

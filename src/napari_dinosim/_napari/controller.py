@@ -145,11 +145,13 @@ class Controller(Choices):
     def read_prompts(self) -> None:
         """Replace the session's prompts by what the points say."""
         reading = self.prompts.read(self.offering.checked())
-        self.session.set_prompts(PromptSet(reading.prompts, self.combined_by))
+        prompts = PromptSet(reading.prompts, self.combined_by)
+        self.session.set_prompts(prompts)
         if reading.left_out:
             self.viewer.status = reading.text
         hint = FIRST if self.prompts.layer is None else CLICK
-        self.told.emit(reading.text or hint, reading.left_out[LeftOut.NOWHERE] > 0)
+        amiss = bool(prompts.problem) or reading.left_out[LeftOut.NOWHERE] > 0
+        self.told.emit(prompts.problem or reading.text or hint, amiss)
         self._redraw()
 
     def write_map(self, key: str) -> None:
@@ -191,6 +193,7 @@ class Controller(Choices):
         for told in (self.session.message, self.session.failed, self._images.told):
             told.connect(self._tell)
         self.prompts.changed.connect(self.read_prompts)
+        self.prompts.labels.told.connect(self._tell)
         self._view.scrolled.connect(self._redraw)
         self._view.turned.connect(self._turned)
         self._watch.removed.connect(self._removed)

@@ -42,6 +42,8 @@ class ExtentSection(Section):
         panel = Container(widgets=[self.scope, self.stretch], labels=True)
         panel.margins = (0, 0, 0, 0)
         self.addWidget(panel.native)
+        self._show = guarded(self.show_choices)
+        controller.choices_changed.connect(self._show)
         self.show_choices()
         self.scope.changed.connect(guarded(controller.embed_scope))
         self.stretch.changed.connect(guarded(controller.stretch_over))
@@ -53,3 +55,7 @@ class ExtentSection(Section):
             with control.changed.blocked():
                 control.value = value
         self.entitle(f"Stacks and large images: {self.scope.current_choice}")
+
+    def shutdown(self) -> None:
+        """Listen no more."""
+        self._controller.choices_changed.disconnect(self._show, missing_ok=True)
