@@ -17,6 +17,7 @@ from napari_dinosim._napari.coordinates import (
     plane_shape,
     shown_axes,
     to_data,
+    to_world,
     unit_ratio,
     world_matrix,
 )
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from napari.components import ViewerModel
     from napari.layers import Image, Layer
+    from numpy.typing import NDArray
 
     from napari_dinosim._napari.searched import Searched
 
@@ -139,6 +141,24 @@ class PromptsLayer:
         self._owners = {
             place: owner._replace(key=key) if owner.key in keys else owner for place, owner in self._owners.items()
         }
+
+    def place(self, image: Image, owner: Owner, point: NDArray[np.float64]) -> None:
+        """Add a point on a place of an image, as if clicked there, whatever lies above it.
+
+        Parameters
+        ----------
+        image : Image
+        owner : Owner
+            The image, by its key, and the plane.
+        point : ndarray of shape (ndim,)
+            In the data coordinates of the image.
+        """
+        if self.layer is None:
+            return
+        units = self._viewer.layers.units
+        here = to_data(self.layer, to_world(image, point, units), units, self._viewer.dims.point)
+        self._owners[here.tobytes()] = owner  # before it is added: napari tells of it at once
+        self.layer.add(here[None])
 
     def _make(self, reference: Image) -> Points:
         place = placement(reference)
