@@ -134,8 +134,12 @@ class PromptSet:
     combine: Combine = "max"
     loose: tuple[LoosePrompt, ...] = ()
 
+    def __bool__(self) -> bool:
+        """Whether there is anything to look for, or not to: a point, or a loose prompt."""
+        return bool(self.prompts or self.loose)
+
     def __len__(self) -> int:
-        return len(self.prompts) + len(self.loose)
+        return len(self.prompts)
 
     def __iter__(self) -> Iterator[Prompt]:
         return iter(self.prompts)
@@ -157,10 +161,11 @@ class PromptSet:
     @property
     def problem(self) -> str:
         """Why these prompts look for nothing, and the way on; empty where they look for something, or are none."""
-        if self.sought or not len(self):
+        if self.sought or not self:
             return ""
+        count = len(self.prompts) + len(self.loose)
         return (
-            f"Found {len(self)} negative point{'s' * (len(self) > 1)} and no other: they only say what "
+            f"Found {count} negative point{'s' * (count > 1)} and no other: they only say what "
             "is not meant. Add a positive point, or one of a class."
         )
 

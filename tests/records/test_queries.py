@@ -56,7 +56,7 @@ def test_loose_prompts_count_beside_those_in_images(desk, tmp_path):
     other.prompt(("left", 50, 60))
     other.session.set_prompts(PromptSet(other.session.prompts.prompts, "max", loose_prompts(load_query_record(path))))
     other.start()
-    assert len(other.session.prompts) == 3
+    assert len(other.session.prompts) == 1
     assert np.array_equal(other.heat("left"), expected(LEFT, ((50, 60), (20, 100), (70, 30))))
     assert record_query(other.session).vectors.shape == (3, 3)
     other.engine.shutdown()

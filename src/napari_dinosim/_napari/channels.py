@@ -71,7 +71,7 @@ def composed_input(
         ``viewer.layers.units``.
     """
     problem = why_not(layers, world_units)
-    seen = [(full_resolution(layer), _looks(layer)) for layer in layers]
+    seen = [(full_resolution(layer), looks_of(layer)) for layer in layers]
 
     def read(plane: PlaneIndex) -> Plane:
         if problem:
@@ -82,7 +82,7 @@ def composed_input(
     return ImageInput(name, plane_shape(layers[0]), read, version, leading_shape(layers[0]))
 
 
-def _looks(layer: Image) -> dict[str, Any]:
+def looks_of(layer: Image) -> dict[str, Any]:
     """How a layer looks, as keywords for a channel."""
     low, high = (float(limit) for limit in layer.contrast_limits)
     return {

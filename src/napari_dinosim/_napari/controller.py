@@ -78,7 +78,7 @@ class Controller:
         slot: EncoderSlot,
         patch_size: Callable[[EncoderChoice], int | None],
     ) -> None:
-        self.viewer, self._patch_size = viewer, patch_size
+        self.viewer, self._patch_size, self.slot = viewer, patch_size, slot
         self.deliver = QtDelivery()
         self.engine = Engine(self.deliver)
         self.session = SimilaritySession(self.engine, encoder, slot)
@@ -208,7 +208,7 @@ class Controller:
     def read_prompts(self) -> None:
         """Replace the session's prompts by what the points say."""
         reading = self.prompts.read(self.offering.checked())
-        self.session.set_prompts(PromptSet(reading.prompts, self.combined_by))
+        self.session.set_prompts(PromptSet(reading.prompts, self.combined_by, self.prompts.loose))
         if reading.left_out:
             self.viewer.status = reading.text
         hint = FIRST if self.prompts.layer is None else CLICK

@@ -71,7 +71,7 @@ class MapLayers:
     def update(self, image: Image) -> None:
         """Bring the map over an image up to date: make, rewrite, blank or remove it."""
         key = key_of(image)
-        if key not in self._session.inputs or not len(self._session.prompts):
+        if key not in self._session.inputs or not self._session.prompts:
             self.remove(key)
             return
         found = self._session.shown_map(key)
