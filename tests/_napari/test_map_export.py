@@ -342,7 +342,7 @@ def test_planes_along_other_axes_are_written_in_the_axes_of_the_image(desk, enco
     assert len({*expected[3, 32:48, 120]}) > 1, "neighbouring rows are of maps of their own"
     answer(monkeypatch, tmp_path / "m.ome.zarr", ZARR)
     press(found)
-    assert spin(20, lambda: not found.widget.export.export.running)
+    assert spin(20, lambda: not found.export.export.running)
     written = zarr.open_group(tmp_path / "m.ome.zarr", mode="r")
     np.testing.assert_array_equal(written["0"][:], expected)
     (image,) = written.attrs["ome"]["multiscales"]

@@ -186,7 +186,7 @@ def test_the_cost_is_told_before_it_begins(bench):
     bench.wait()
     assert words(line) == ""
     bench.controller.sample_by(by_pixels(8))
-    assert words(line) == "To embed: 648 patches · 0.1 MB · less than a second."
+    assert words(line) == "To embed: 648 patches · 0.1 MB · under 1 s."
     bench.controller.sample_by(by_pixels(8, finer=4))
     assert words(line).startswith("To embed: 10 368 patches")
     bench.session.set_budget(100_000)
