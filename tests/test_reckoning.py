@@ -11,9 +11,10 @@ from napari_dinosim.cache import EmbeddingCache
 from napari_dinosim.cost import encoded_patches
 from napari_dinosim.errors import ResolutionError
 from napari_dinosim.image import image_plane
+from napari_dinosim.partial import Window
 from napari_dinosim.plan import View
 from napari_dinosim.planes import PlaneView
-from napari_dinosim.reckoning import ENOUGH, EncoderFacts, Expected, Paces, _in_view
+from napari_dinosim.reckoning import ENOUGH, EncoderFacts, Expected, Paces, _in_view, _meet
 from napari_dinosim.states import ImageInput
 from napari_dinosim.tiling import plan_windows
 
@@ -110,6 +111,14 @@ def test_windows_are_counted_as_if_each_was_looked_at(desk, view, places, finer)
         sum(encoded_patches(window, image.grid((), 16, finer)) for window in windows),
     )
     assert 0 < len(windows) < len(plan_windows(whole))
+
+
+def test_windows_meet_what_they_share_a_patch_with():
+    starts, spans = np.array([0, 9, 20]), [(begin, size) for begin in range(40) for size in (1, 5)]
+    expected = [
+        [Window(0, start, 1, 12).gap(Window(0, begin, 1, size)) == 0 for start in starts] for begin, size in spans
+    ]
+    np.testing.assert_array_equal(_meet(starts, 12, spans), expected)
 
 
 @pytest.mark.parametrize("scope", ["all", "plane", "field"])
