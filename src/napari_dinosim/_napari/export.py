@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,17 +11,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_dinosim._napari.coordinates import leading_shape, plane_shape, world_matrix
+from napari_dinosim._napari.lazy_map import LazyMap
 from napari_dinosim._napari.task import Task
 from napari_dinosim.errors import ExportError
 from napari_dinosim.export import TIFF_ENDINGS, ZARR_ENDING, export_map
+from napari_dinosim.planes import LAST
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from napari.layers import Image, Layer
+    from numpy.typing import NDArray
 
     from napari_dinosim._napari.searched import Searched
     from napari_dinosim.engine import Engine, Job
+    from napari_dinosim.export.blocks import MapOnPixels
+    from napari_dinosim.planes import Axes, PlaneIndex
     from napari_dinosim.session import SimilaritySession
 
 FORMATS = {
@@ -117,6 +123,51 @@ def target_of(path: str, chosen: str, layers: Iterable[Layer]) -> Path:
     return target
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class AcrossMaps:
+    """A plane along the last two axes, where maps are of planes along others: a row of pixels from each of them, say.
+
+    Parameters
+    ----------
+    maps : LazyMap
+        Of the whole image.
+    plane : tuple of int
+    """
+
+    maps: LazyMap
+    plane: PlaneIndex
+
+    @property
+    def image_shape(self) -> tuple[int, int]:
+        """(height, width) of the plane, in pixels."""
+        height, width = self.maps.shape[-2:]
+        return height, width
+
+    def upsample_at(self, ys: NDArray[np.intp], xs: NDArray[np.intp]) -> NDArray[np.float32]:
+        """Values at n pixel rows and m pixel columns, of shape (n, m); NaN where there is no map."""
+        return self.maps[(*self.plane, ys, xs)]
+
+
+def along_last_axes(
+    maps: Callable[[PlaneIndex], MapOnPixels | None], shape: tuple[int, ...], axes: Axes
+) -> Callable[[PlaneIndex], MapOnPixels | None]:
+    """Give maps of planes along the last two axes, as files hold them, from those along the axes on screen.
+
+    Parameters
+    ----------
+    maps : callable(plane index) -> map or None
+        Each is asked for once and kept, as its patch grid: a plane of the file runs through all of them.
+    shape : tuple of int
+        (…, height, width) of the image, in pixels.
+    axes : tuple of int
+        Those of the planes that have maps.
+    """
+    if axes == LAST:
+        return maps
+    whole = LazyMap(shape, functools.cache(maps), axes=lambda: axes)
+    return functools.partial(AcrossMaps, whole)
+
+
 class MapExport(Task):
     """Writes one map at a time, in a worker of the engine.
 
@@ -130,16 +181,27 @@ class MapExport(Task):
         super().__init__(engine, "export")
         self._session = session
 
-    def write(self, found: Searched, target: Path, version: str = "0.5") -> None:
-        """Write the map over an image as it is now; what happens in the viewer meanwhile does not change it."""
+    def write(self, found: Searched, target: Path, version: str = "0.5", axes: Axes = LAST) -> None:
+        """Write the map over an image as it is now; what happens in the viewer meanwhile does not change it.
+
+        Parameters
+        ----------
+        found : Searched
+        target : Path
+        version : str
+            Of OME-Zarr.
+        axes : tuple of int
+            Those on screen, along which the planes lie that have maps; the file has the axes of the image all the same.
+        """
         image = found.image
         maps, place, name = self._session.frozen_maps(found.key), place_of(image), found.name
         shape = leading_shape(image) + plane_shape(image)
+        planes = along_last_axes(lambda plane: maps(found.plane(plane)), shape, axes)
 
         def work(job: Job[Path]) -> Path:
             return export_map(
                 target,
-                lambda plane: maps(found.plane(plane)),
+                planes,
                 shape=shape,
                 axes=place.axes,
                 pixel_size=place.pixel_size,
