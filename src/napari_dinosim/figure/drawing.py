@@ -1,0 +1,222 @@
+"""Draws images beside their maps, or under them, with one colour bar, scale bars and the prompts."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from napari_dinosim.errors import FigureError
+from napari_dinosim.figure.panel import marks_of
+from napari_dinosim.figure.scale_bar import draw_bar
+from napari_dinosim.prompts import POSITIVE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
+    from numpy.typing import NDArray
+
+    from napari_dinosim.figure.panel import Mark, Panel
+
+Scale = Literal["plane", "stack", "shared", "cosine"]
+"""Over what maps are stretched, in a session's words; ``"cosine"``: raw scores."""
+
+LABELS: dict[str, str] = {
+    "plane": "similarity, min–max normalised per image",
+    "stack": "similarity, min–max normalised per stack",
+    "shared": "similarity, min–max normalised over all images",
+    "cosine": "cosine similarity",
+}
+"""What the colour bar says."""
+
+SEQUENTIAL, DIVERGING = "viridis", "RdBu_r"
+"""Colormaps of stretched maps, and of raw scores, whose middle means unrelated."""
+
+WIDTH, LEAST_CELL = 10.0, 2.0
+"""Width of a figure, and of a picture in it at least, in inches."""
+
+TALLEST, FLATTEST = 3.0, 0.15
+"""Height by width of a picture's place; what is taller or flatter is drawn smaller."""
+
+ONE_COLUMN, TWO_COLUMNS = 4, 12
+"""Pairs of pictures up to which there is one beside the other, or two."""
+
+CAPTION_WIDTH = 13
+"""Letters of a caption to an inch."""
+
+
+def draw_figure(
+    panels: Sequence[Panel],
+    title: str = "",
+    *,
+    overlay: float | None = None,
+    columns: int | None = None,
+    scale: Scale = "plane",
+    limits: tuple[float, float] | None = None,
+    colormap: str | NDArray[Any] | None = None,
+    marks: Mapping[str, Mark] | None = None,
+    scale_bars: bool = True,
+    caption: str = "",
+) -> Figure:
+    """Draw images with their similarity maps.
+
+    Parameters
+    ----------
+    panels : sequence of Panel
+        At least one.
+    title : str
+    overlay : float, optional
+        Opacity in (0, 1] of the map over its image; by default the two stand side by side.
+    columns : int, optional
+        Images in a row; by default as many as look well.
+    scale : {"plane", "stack", "shared", "cosine"}
+        What the values of the maps are: stretched per image, per stack or over all images, or raw scores. Said beside
+        the colour bar, which all maps share.
+    limits : (low, high), optional
+        Values of the first and the last colour; by default 0 and 1, of raw scores −1 and 1, or more where they are.
+    colormap : str or ndarray of shape (N, 3) or (N, 4), optional
+        A name of matplotlib's, or colours in [0, 1]; by default viridis, for raw scores a diverging one.
+    marks : mapping of label to Mark, optional
+        How prompts are drawn; by default as in the widget.
+    scale_bars : bool
+        Whether each image has one.
+    caption : str
+        Told below: what the maps were made with.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        For :func:`napari_dinosim.save_figure`.
+
+    Raises
+    ------
+    FigureError
+        If there is no panel, or a parameter makes no sense.
+
+    Examples
+    --------
+    >>> import numpy as np, napari_dinosim as dinosim
+    >>> heat = np.linspace(0, 1, 96 * 64, dtype=np.float32).reshape(64, 96)
+    >>> panel = dinosim.Panel("a", np.zeros((64, 96)), heat, prompts=[(63, 95)], pixel_size=0.5, unit="µm")
+    >>> figure = dinosim.draw_figure([panel], "What looks like the corner?")
+    """
+    from matplotlib.figure import Figure
+
+    _refuse(panels, overlay, columns)
+    per = 1 if overlay is not None else 2
+    across = columns or _columns(len(panels), per)
+    rows = -(-len(panels) // across)
+    cell = max(LEAST_CELL, WIDTH / (across * per))
+    tallest = float(np.clip(max(panel.proportion for panel in panels), FLATTEST, TALLEST))
+    figure = Figure(figsize=(cell * across * per, 1.0 + rows * (cell * tallest + 0.35)), layout="constrained")
+    axes = figure.subplots(rows, across * per, squeeze=False)
+    marks = {**marks_of(label for panel in panels for *_, label in panel.labelled), **(marks or {})}
+    table, (low, high) = _table(colormap, scale), limits or _limits(panels, scale)
+    shown = None
+    for axis in axes.flat:
+        axis.set_axis_off()
+    for number, panel in enumerate(panels):
+        row, col = divmod(number, across)
+        places = axes[row, col * per : (col + 1) * per]
+        _draw_image(places[0], panel)
+        heat = {"cmap": table, "vmin": low, "vmax": high, "alpha": overlay, "interpolation": "nearest"}
+        shown = _show(places[-1], panel, panel.heat, panel.mapped, **heat)
+        _entitle(places, panel)
+        for axis in places:
+            _draw_prompts(axis, panel, marks)
+        if scale_bars:
+            draw_bar(places[0], panel.shape, panel.steps[1], panel.unit)
+    assert shown is not None
+    figure.colorbar(shown, ax=list(axes[:, -1]), label=LABELS[scale], shrink=0.8)
+    _finish(figure, panels, marks, title, caption)
+    return figure
+
+
+def _refuse(panels: Sequence[Panel], overlay: float | None, columns: int | None) -> None:
+    if not panels:
+        raise FigureError("figure: found no panel, expected at least one. Embed an image and place a prompt first.")
+    if overlay is not None and not 0 < overlay <= 1:
+        raise FigureError(f"overlay: found an opacity of {overlay:g}, expected one above 0, at most 1.")
+    if columns is not None and columns < 1:
+        raise FigureError(f"columns: found {columns}, expected a whole number ≥ 1.")
+
+
+def _columns(count: int, per: int) -> int:
+    """Images in a row that look well."""
+    if per == 1:
+        return math.ceil(math.sqrt(count))
+    return 1 if count <= ONE_COLUMN else 2 if count <= TWO_COLUMNS else 3
+
+
+def _limits(panels: Sequence[Panel], scale: Scale) -> tuple[float, float]:
+    """Range of the colours; scores that negative prompts were subtracted from reach beyond −1 and 1."""
+    if scale != "cosine":
+        return 0.0, 1.0
+    largest = max(float(np.abs(panel.heat[np.isfinite(panel.heat)]).max(initial=0)) for panel in panels)
+    most = 1.0 if largest <= 1 + 1e-5 else 2.0
+    return -most, most
+
+
+def _table(colormap: str | NDArray[Any] | None, scale: Scale) -> Colormap:
+    from matplotlib import colormaps
+    from matplotlib.colors import ListedColormap
+
+    if colormap is None:
+        colormap = DIVERGING if scale == "cosine" else SEQUENTIAL
+    return colormaps[colormap] if isinstance(colormap, str) else ListedColormap(np.asarray(colormap))
+
+
+def _draw_image(axis: Axes, panel: Panel) -> None:
+    grey: dict[str, Any] = {"cmap": "gray"} if panel.image.ndim == 2 else {}
+    _show(axis, panel, panel.image, panel.covered, **grey)
+
+
+def _show(axis: Axes, panel: Panel, values: Any, covers: tuple[float, float], **looks: Any) -> AxesImage:
+    """Draw an array over the pixels that it covers, and cut at the image's edge."""
+    height, width = panel.shape
+    extent = (-0.5, covers[1] - 0.5, covers[0] - 0.5, -0.5)
+    shown = axis.imshow(values, extent=extent, aspect=panel.steps[0] / panel.steps[1], **looks)
+    axis.set_xlim(-0.5, width - 0.5)
+    axis.set_ylim(height - 0.5, -0.5)
+    return shown
+
+
+def _entitle(places: Sequence[Axes], panel: Panel) -> None:
+    best = "" if panel.best is None else f"best match {panel.best:.2f}"
+    texts = [f"{panel.name}\n{best}".strip()] if len(places) == 1 else [panel.name, f"similarity · {best}".strip(" ·")]
+    for axis, text in zip(places, texts, strict=True):
+        axis.set_title(text, fontsize=10, parse_math=False)  # a name may hold dollar signs
+
+
+def _draw_prompts(axis: Axes, panel: Panel, marks: Mapping[str, Mark]) -> None:
+    for y, x, label in panel.labelled:
+        axis.plot(x, y, clip_on=False, **_looks(marks[label]))
+
+
+def _looks(mark: Mark) -> dict[str, Any]:
+    edge = {"markeredgecolor": "white", "markeredgewidth": 1.0, "linestyle": "none", "gid": "prompt"}
+    return {"marker": mark.marker, "color": mark.colour, "markersize": 10, **edge}
+
+
+def _finish(figure: Figure, panels: Sequence[Panel], marks: Mapping[str, Mark], title: str, caption: str) -> None:
+    """Add the title, the legend of the labels where there are several kinds, and the caption."""
+    from matplotlib.lines import Line2D
+
+    if title:
+        figure.suptitle(title, parse_math=False)
+    if caption:
+        letters = int(figure.get_size_inches()[0] * CAPTION_WIDTH)
+        figure.supxlabel(textwrap.fill(caption, letters), fontsize=8, parse_math=False)
+    labels = list(dict.fromkeys(label for panel in panels for *_, label in panel.labelled))
+    if labels and labels != [POSITIVE]:
+        handles = [Line2D([], [], **_looks(marks[label])) for label in labels]
+        legend = figure.legend(handles, [f"\N{THIN SPACE}{label}" for label in labels], loc="outside lower center",
+                               ncols=min(6, len(labels)), frameon=False)  # fmt: skip
+        for text in legend.get_texts():
+            text.set_parse_math(False)
