@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from napari_dinosim.tiling import plan_windows
 
 if TYPE_CHECKING:
     from napari_dinosim.encoders.base import EncoderSpec
+    from napari_dinosim.partial import Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +84,27 @@ def expected_cost(
     """
     size = spec.patch_size
     grid = PatchGrid(*image_shape, size, (sampling or Sampling.native()).shape(image_shape, size), finer)
-    patches, moved = planes * grid.rows * grid.cols, [min(shift, 1) for shift in shifts(size, finer)]
-    encoded = planes * sum(  # a shifted window has one more row or column of patches
-        sum(window.rows + more for more in moved) * sum(window.cols + more for more in moved)
-        for window in plan_windows(grid)
-    )
+    patches, encoded = planes * grid.rows * grid.cols, planes * encoded_in_all(grid)
     memory = patches * spec.dimension * number_bytes
     return Cost(patches, encoded, memory, encoded / per_second if per_second else None)
+
+
+def encoded_patches(window: Window, grid: PatchGrid) -> int:
+    """How many patches go through the encoder for one window: with n cells along a patch, it is encoded n × n times.
+
+    Parameters
+    ----------
+    window : Window
+    grid : PatchGrid
+        That it is a part of.
+    """
+    moved = [min(shift, 1) for shift in shifts(grid.patch_size, grid.finer)]
+    # a shifted window has one more row or column of patches
+    return sum(window.rows + more for more in moved) * sum(window.cols + more for more in moved)
+
+
+@functools.lru_cache(maxsize=256)  # a huge grid has thousands of windows, and is asked for again and again
+def encoded_in_all(grid: PatchGrid) -> int:
+    """How many patches go through the encoder for a whole grid."""
+    windows = plan_windows(grid)  # all of one size
+    return len(windows) * encoded_patches(windows[0], grid)

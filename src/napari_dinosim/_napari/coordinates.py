@@ -175,3 +175,31 @@ def place_like(layer: Layer, other: Layer) -> None:
     """Move a layer to where another one lies."""
     for name, value in placement(other).items():
         setattr(layer, name, value)
+
+
+def placement_in_world(layer: Layer, world_units: Sequence[object] | None) -> dict[str, object]:
+    """Where a layer lies, in the units of the world: a click on a layer in other units goes astray.
+
+    Returns
+    -------
+    dict
+        Keywords for another layer of the same number of axes.
+    """
+    if world_units is None or np.allclose(unit_ratio(layer, world_units), 1):
+        return placement(layer)
+    return {
+        "affine": world_matrix(layer, world_units),
+        "units": world_units[-layer.ndim :],
+        "axis_labels": layer.axis_labels,
+    }
+
+
+def realign(layer: Layer, world_units: Sequence[object] | None) -> None:
+    """Keep a layer where it is drawn, in the units of the world, which change with the layers."""
+    if world_units is None or np.allclose(unit_ratio(layer, world_units), 1):
+        return
+    matrix, ndim = world_matrix(layer, world_units), layer.ndim
+    layer.scale, layer.translate, layer.rotate = np.ones(ndim), np.zeros(ndim), np.eye(ndim)
+    layer.shear = np.zeros(ndim * (ndim - 1) // 2)
+    layer.affine = matrix
+    layer.units = world_units[-ndim:]

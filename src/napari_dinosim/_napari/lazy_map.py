@@ -28,13 +28,8 @@ UNKNOWN = np.array(np.nan, dtype=np.float32)
 class Gridded(Protocol):
     """Something for each patch: a similarity map, colours, labels."""
 
-    @property
-    def grid(self) -> PatchGrid:
-        """Where the patches lie."""
-
-    @property
-    def values(self) -> NDArray[Any]:
-        """Of shape (rows, cols, …)."""
+    def upsample_at(self, ys: NDArray[np.intp], xs: NDArray[np.intp]) -> NDArray[Any]:
+        """Of shape (n, m, …), at n pixel rows and m pixel columns."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,6 +44,10 @@ class PatchValues:
 
     grid: PatchGrid
     values: NDArray[Any]
+
+    def upsample_at(self, ys: NDArray[np.intp], xs: NDArray[np.intp]) -> NDArray[Any]:
+        """Values at chosen pixel rows and columns, of shape (n, m, …)."""
+        return self.grid.upsample_at(self.values, ys, xs)
 
 
 def pyramid_steps(shape: tuple[int, int]) -> list[int]:
@@ -116,7 +115,7 @@ class LazyMap:
             index = [int(pixels[axis][i]) for axis, i in zip(beside, place, strict=True)]
             found = self._lookup(plane_index(index, axes))
             if found is not None:
-                planes[place] = found.grid.upsample_at(found.values, pixels[axes[0]], pixels[axes[1]])
+                planes[place] = found.upsample_at(pixels[axes[0]], pixels[axes[1]])
         kept = [len(part) for part, pick in zip(pixels, picks, strict=True) if pick.ndim]
         return values.reshape([*kept, *self._blank.shape])[(*[slice(None)] * len(kept), *parts[spatial:])]
 

@@ -59,6 +59,7 @@ class MapLayers:
         self._layers: dict[str, Image] = {}
         self._looks: dict[str, dict[str, Any]] = {}
         self._written: set[str] = set()
+        self.awaits_preview = False
         self._draw = qdebounced(guarded(self.draw_written), timeout=0)
         self._draw_thumbnails = qdebounced(guarded(self._refresh_thumbnails), timeout=THUMBNAIL_MS)
 
@@ -68,7 +69,7 @@ class MapLayers:
     def update(self, image: Image) -> None:
         """Bring the map over an image up to date: make, rewrite, blank or remove it."""
         key = key_of(image)
-        if key not in self._session.inputs or not len(self._session.prompts):
+        if key not in self._session.inputs or not (self._session.prompts or self._previews()):
             self.remove(key)
             return
         found = self._session.shown_map(key)
@@ -91,6 +92,10 @@ class MapLayers:
                 _write(data, found, self._axes(image))
         self._written.add(key)
         self._draw()
+
+    def _previews(self) -> bool:
+        """Whether maps are shown without a prompt; between two previews they stay, blank: to add one takes long."""
+        return self.awaits_preview or self._session.previewed is not None
 
     def draw_written(self) -> None:
         """Have napari draw what was written, once all maps are: on the next turn of the event loop."""

@@ -13,20 +13,21 @@ from superqt.utils import qthrottled
 
 from napari_dinosim._napari.coordinates import (
     apply,
-    placement,
+    placement_in_world,
     plane_shape,
+    realign,
     shown_axes,
     to_data,
-    unit_ratio,
     world_matrix,
 )
 from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.reading import LeftOut, Owner, Reading, read_point
 from napari_dinosim._napari.roles import PROMPTS, claim, is_ours, mark
+from napari_dinosim._napari.undoing import BEGINNINGS, Undoing
 from napari_dinosim.prompts import Prompt
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from napari.components import ViewerModel
     from napari.layers import Image, Layer
@@ -42,7 +43,6 @@ THROTTLE_MS = 40
 """At most this often do moving points make the maps follow."""
 
 WATCHED = ("data", "set_data", "features", "properties")
-UNFINISHED = ("adding", "removing", "changing")
 
 
 class PromptsLayer:
@@ -61,6 +61,7 @@ class PromptsLayer:
         self._snapshot: tuple[object, ...] | None = None
         self._throttled = qthrottled(guarded(self._compare), timeout=THROTTLE_MS)
         self._owners: dict[bytes, Owner] = {}
+        self.undoing = Undoing(viewer, self._own)
         self.layer: Points | None = None
 
     def ensure(self, reference: Image) -> Points:
@@ -73,26 +74,22 @@ class PromptsLayer:
                 self._viewer.add_layer(self.layer)
             for name in WATCHED:
                 getattr(self.layer.events, name).connect(self._on_event)
+            self.undoing.follow(self.layer)
         self._viewer.layers.selection.active = self.layer
         self.layer.mode = "add"
         return self.layer
 
     def realign(self) -> None:
         """Keep the layer in the units of the world, which change with the layers: else clicks on it go astray."""
-        units = self._viewer.layers.units
-        if self.layer is None or np.allclose(unit_ratio(self.layer, units), 1):
-            return
-        matrix, ndim = world_matrix(self.layer, units), self.layer.ndim
-        self.layer.scale, self.layer.translate, self.layer.rotate = np.ones(ndim), np.zeros(ndim), np.eye(ndim)
-        self.layer.shear = np.zeros(ndim * (ndim - 1) // 2)
-        self.layer.affine = matrix
-        self.layer.units = units[-ndim:]
+        if self.layer is not None:
+            realign(self.layer, self._viewer.layers.units)
 
     def release(self) -> None:
         """Stop watching; the layer stays, or was removed."""
         if self.layer is not None:
             for name in WATCHED:
                 getattr(self.layer.events, name).disconnect(self._on_event)
+        self.undoing.leave()
         self.layer = self._snapshot = None
 
     def read(self, images: Sequence[Searched]) -> Reading:
@@ -131,24 +128,23 @@ class PromptsLayer:
             if owner is not None:
                 owners[point.tobytes()] = owner
         self._owners = owners
+        self.undoing.keep_owners(owners)
         names = dict.fromkeys(keys[prompt.source].name for prompt in prompts)
         return Reading(tuple(prompts), tuple(names), left_out)
 
     def hand_over(self, keys: Sequence[str], key: str) -> None:
         """Give the points of some images to another one, which lies at the same place."""
-        self._owners = {
-            place: owner._replace(key=key) if owner.key in keys else owner for place, owner in self._owners.items()
-        }
+
+        def change(owner: Owner) -> Owner:
+            return owner._replace(key=key) if owner.key in keys else owner
+
+        self._own({place: change(owner) for place, owner in self._owners.items()})
+        self.undoing.change_owners(change)
+
+    def _own(self, owners: Mapping[bytes, Owner]) -> None:
+        self._owners = dict(owners)
 
     def _make(self, reference: Image) -> Points:
-        place = placement(reference)
-        units = self._viewer.layers.units
-        if not np.allclose(unit_ratio(reference, units), 1):  # a click in other units than the world's goes astray
-            place = {
-                "affine": world_matrix(reference, units),
-                "units": units[-reference.ndim :],
-                "axis_labels": reference.axis_labels,
-            }
         return Points(
             np.empty((0, reference.ndim)),
             name=NAME,
@@ -158,11 +154,13 @@ class PromptsLayer:
             face_color=FACE,
             border_color=BORDER,
             metadata=mark(PROMPTS),
-            **place,
+            **placement_in_world(reference, self._viewer.layers.units),
         )
 
     def _on_event(self, event: object) -> None:
-        if str(getattr(event, "action", "")).rsplit(".", 1)[-1].lower() not in UNFINISHED:
+        action = str(getattr(event, "action", "")).rsplit(".", 1)[-1].lower()
+        guarded(self.undoing.note)(action)
+        if action not in BEGINNINGS:
             self._throttled()
 
     def _compare(self) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from napari.components import ViewerModel
 
-    from napari_dinosim._napari.offering import Kept
+    from napari_dinosim._napari.kept import Kept
     from napari_dinosim.loading import EncoderChoice
 
 _slot = EncoderSlot()

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 MARK = "napari_dinosim"
 """Key in ``layer.metadata`` that marks a layer as ours."""
 
-PROMPTS, MAP, PATCHES = "prompts", "similarity map", "patch grid"
+PROMPTS, MAP, PATCHES, REGIONS = "prompts", "similarity map", "patch grid", "regions"
 COLOURS, CLUSTERS = "pca colours", "clusters"
 
 

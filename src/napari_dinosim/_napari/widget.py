@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QFileDialog, QSizePolicy, QWidget
 from napari_dinosim._napari import registry
 from napari_dinosim._napari.bar_text import write_in_bar
 from napari_dinosim._napari.channels_button import ChannelsButton
+from napari_dinosim._napari.cost_line import CostLine
 from napari_dinosim._napari.device_box import DeviceBox
 from napari_dinosim._napari.encoder_box import EncoderBox
 from napari_dinosim._napari.encoder_choices import FROM_FILE
@@ -88,6 +89,7 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
         self.body = Container(widgets=[*rows, self.export, self.message], labels=False)
         super().__init__(labels=False)
         self.images = ImageList()
+        self.cost = CostLine(self.controller)
         self.channels = ChannelsButton(self.controller, self.images)
         self.intensity = IntensityBox(self.controller, self.images)
         self.extent = ExtentSection(self.controller)
@@ -103,6 +105,7 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
         layout = self.body.native.layout()
         layout.insertWidget(0, self.images)
         layout.insertWidget(1, self.channels)
+        layout.insertWidget(layout.indexOf(self.progress.native), self.cost)
         for section in (self.extent, self.intensity):
             layout.insertWidget(layout.indexOf(self.debias.native) + 1, section)
         for section in self.sections:
@@ -145,6 +148,7 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
         self._show_choices()
         naming = describe_auto(controller.engine, self.device.name_auto)
         ends = [self.weights.shutdown, self.channels.shutdown, self.export.shutdown, naming.cancel]
+        ends += [self.cost.shutdown]
         ends += [section.shutdown for section in self.sections]
         self._presence = Presence(self.native, partial(leave, controller, links, ends, id(self)))
 

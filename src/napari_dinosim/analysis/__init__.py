@@ -1,1 +1,1 @@
-"""What a person does with embeddings and maps; each analysis is a module of its own."""
+"""What a person does with maps and embeddings: answers that people take away. Each module stands for itself."""

@@ -139,8 +139,9 @@ def _map(found: Plane | None, query: Query | None) -> SimilarityMap | None:
         return found
     if query is None:
         raise ExportError("map: found embeddings without a query, expected both. Give the query too.")
-    from napari_dinosim.similarity import min_max
+    from napari_dinosim.similarity import extremes
     from napari_dinosim.states import SimilarityMap
 
     scores = found.cosine(query)
-    return SimilarityMap(scores, min_max(scores).numpy(), found.grid, float(scores.max()))
+    over = extremes(scores)
+    return SimilarityMap(scores, found.grid, over[1], over)

@@ -1,0 +1,175 @@
+"""The Shapes layer whose shapes are prompts, and the one watcher that misses no change of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from napari.layers import Shapes
+from psygnal import Signal
+from superqt.utils import qthrottled
+
+from napari_dinosim._napari.coordinates import placement_in_world, plane_shape, realign
+from napari_dinosim._napari.guard import guarded
+from napari_dinosim._napari.prompts_layer import THROTTLE_MS
+from napari_dinosim._napari.roles import REGIONS, claim, is_ours, mark
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image, Layer
+    from numpy.typing import NDArray
+
+NAME = "DINOSim regions"
+EDGE, FACE = "#ff2d78", "#ff2d7826"
+EDGE_FRACTION = 0.004
+"""Width of an edge, as a share of the image's longer side."""
+
+ELLIPSE_VERTICES = 64
+"""An ellipse is looked at as a polygon of so many vertices: less than 0.2 % of its area is missed."""
+
+OPEN = ("line", "path")
+"""Kinds of shapes that have no inside: what lies under them is meant."""
+
+WATCHED = ("data", "set_data", "features", "properties")
+
+
+class DrawnShape(NamedTuple):
+    """One shape of the layer.
+
+    Parameters
+    ----------
+    kind : str
+        ``"polygon"``, ``"rectangle"``, ``"ellipse"``, ``"path"`` or ``"line"``.
+    vertices : ndarray of shape (n, ndim)
+        In data coordinates of the layer.
+    """
+
+    kind: str
+    vertices: NDArray[np.float64]
+
+    @property
+    def closed(self) -> bool:
+        """Whether it has an inside."""
+        return self.kind not in OPEN
+
+    @property
+    def outline(self) -> NDArray[np.float64]:
+        """Vertices of the polygon or path that it is drawn as, (m, ndim)."""
+        if self.kind != "ellipse":
+            return self.vertices
+        first, second, _, last = self.vertices  # corners of the box around it, which may be turned
+        angle = np.linspace(0, 2 * np.pi, ELLIPSE_VERTICES, endpoint=False)[:, None]
+        centre: NDArray[np.float64] = self.vertices.mean(axis=0)
+        found: NDArray[np.float64] = centre + np.cos(angle) * (second - first) / 2 + np.sin(angle) * (last - first) / 2
+        return found
+
+    @property
+    def centroid(self) -> NDArray[np.float64]:
+        """Centre of its area; of a line, and of what has no area, the mean of the vertices. Of shape (ndim,)."""
+        places = self.outline
+        middle: NDArray[np.float64] = places.mean(axis=0)
+        if not self.closed or len(places) < 3:
+            return middle
+        first, second = np.sort(np.argsort(np.ptp(places, axis=0), kind="stable")[-2:])  # the axes that it lies along
+        from_middle, following = places - middle, np.roll(places, -1, axis=0) - middle
+        areas = from_middle[:, first] * following[:, second] - from_middle[:, second] * following[:, first]
+        if abs(areas.sum()) < 1e-9 * np.abs(areas).sum() or not areas.any():
+            return middle
+        found: NDArray[np.float64] = middle + (areas[:, None] * (from_middle + following)).sum(axis=0) / 3 / areas.sum()
+        return found
+
+
+class RegionsLayer:
+    """The regions layer of a viewer, where there is one.
+
+    Parameters
+    ----------
+    viewer : Viewer
+    """
+
+    changed = Signal()
+    """The shapes are others than at the last time."""
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        self._viewer = viewer
+        self._snapshot: tuple[object, ...] | None = None
+        self._drawing = False
+        self._throttled = qthrottled(guarded(self._compare), timeout=THROTTLE_MS)
+        self.layer: Shapes | None = None
+        self.adopt()
+
+    def adopt(self) -> None:
+        """Take the layer that an earlier widget left, where there is one."""
+        left = next((layer for layer in self._viewer.layers if _holds_regions(layer)), None)
+        if self.layer is None and left is not None:
+            self._watch(left)
+
+    def ensure(self, reference: Image) -> Shapes:
+        """Return the layer, made over an image where the viewer holds none, ready for polygons to be drawn."""
+        self.adopt()
+        layer = self.layer or self._make(reference)
+        if self.layer is None:
+            claim(layer)
+            self._viewer.add_layer(layer)
+            self._watch(layer)
+        self._viewer.layers.selection.active = layer
+        if not str(layer.mode).startswith("add"):
+            layer.mode = "add_polygon"
+        return layer
+
+    def realign(self) -> None:
+        """Keep the layer in the units of the world."""
+        if self.layer is not None:
+            realign(self.layer, self._viewer.layers.units)
+
+    def release(self) -> None:
+        """Stop watching; the layer stays, or was removed."""
+        self._throttled.cancel()
+        if self.layer is not None:
+            for name in WATCHED:
+                getattr(self.layer.events, name).disconnect(self._on_event)
+        self.layer = self._snapshot = None
+
+    def shapes(self) -> list[DrawnShape]:
+        """Read all shapes, in their order; the one that is being drawn is not yet one."""
+        if self.layer is None:
+            return []
+        kinds, data = self.layer.shape_type, self.layer.data
+        found = [
+            DrawnShape(str(kind), np.asarray(vertices, dtype=float)) for kind, vertices in zip(kinds, data, strict=True)
+        ]
+        return found[:-1] if self._drawing else found
+
+    def remove(self, index: int) -> None:
+        """Delete one shape."""
+        if self.layer is not None:
+            self.layer.remove([index])
+
+    def _watch(self, layer: Shapes) -> None:
+        self.layer, self._drawing = layer, False
+        for name in WATCHED:
+            getattr(layer.events, name).connect(self._on_event)
+
+    def _make(self, reference: Image) -> Shapes:
+        units = self._viewer.layers.units
+        layer = Shapes(ndim=reference.ndim, name=NAME, metadata=mark(REGIONS), **placement_in_world(reference, units))
+        layer.current_edge_color, layer.current_face_color = EDGE, FACE
+        layer.current_edge_width = max(1.0, EDGE_FRACTION * max(plane_shape(reference)))
+        return layer
+
+    def _on_event(self, event: object) -> None:
+        action = str(getattr(event, "action", "")).rsplit(".", 1)[-1].lower()
+        if action:
+            self._drawing = action == "adding"  # until it is told to be added
+        self._throttled()
+
+    def _compare(self) -> None:
+        snapshot = tuple((shape.kind, shape.vertices.shape, shape.vertices.tobytes()) for shape in self.shapes())
+        if snapshot != (self._snapshot or ()):
+            self._snapshot = snapshot
+            self.changed.emit()
+
+
+def _holds_regions(layer: Layer) -> bool:
+    """Whether a layer holds regions: one that an earlier widget left."""
+    return isinstance(layer, Shapes) and is_ours(layer, REGIONS)
