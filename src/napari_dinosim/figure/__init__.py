@@ -3,6 +3,6 @@
 from napari_dinosim.figure.drawing import draw_figure
 from napari_dinosim.figure.panel import MARKS, Mark, Panel
 from napari_dinosim.figure.saving import save_figure
-from napari_dinosim.figure.thinning import thinned
+from napari_dinosim.figure.thinning import MOST_PIXELS, thinned
 
-__all__ = ["MARKS", "Mark", "Panel", "draw_figure", "save_figure", "thinned"]
+__all__ = ["MARKS", "MOST_PIXELS", "Mark", "Panel", "draw_figure", "save_figure", "thinned"]

@@ -69,15 +69,13 @@ def draw_figure(
     Parameters
     ----------
     panels : sequence of Panel
-        At least one.
     title : str
     overlay : float, optional
         Opacity in (0, 1] of the map over its image; by default the two stand side by side.
     columns : int, optional
         Images in a row; by default as many as look well.
     scale : {"plane", "stack", "shared", "cosine"}
-        What the values of the maps are: stretched per image, per stack or over all images, or raw scores. Said beside
-        the colour bar, which all maps share.
+        Over what the maps are stretched, if at all; told beside the colour bar, which all maps share.
     limits : (low, high), optional
         Values of the first and the last colour; by default 0 and 1, of raw scores −1 and 1, or more where they are.
     colormap : str or ndarray of shape (N, 3) or (N, 4), optional
@@ -85,14 +83,12 @@ def draw_figure(
     marks : mapping of label to Mark, optional
         How prompts are drawn; by default as in the widget.
     scale_bars : bool
-        Whether each image has one.
     caption : str
         Told below: what the maps were made with.
 
     Returns
     -------
     matplotlib.figure.Figure
-        For :func:`napari_dinosim.save_figure`.
 
     Raises
     ------
@@ -106,36 +102,30 @@ def draw_figure(
     >>> panel = dinosim.Panel("a", np.zeros((64, 96)), heat, prompts=[(63, 95)], pixel_size=0.5, unit="µm")
     >>> figure = dinosim.draw_figure([panel], "What looks like the corner?")
     """
-    from matplotlib.figure import Figure
-
     _refuse(panels, overlay, columns)
-    per = 1 if overlay is not None else 2
-    across = columns or _columns(len(panels), per)
-    rows = -(-len(panels) // across)
-    cell = max(LEAST_CELL, WIDTH / (across * per))
-    tallest = float(np.clip(max(panel.proportion for panel in panels), FLATTEST, TALLEST))
-    figure = Figure(figsize=(cell * across * per, 1.0 + rows * (cell * tallest + 0.35)), layout="constrained")
-    axes = figure.subplots(rows, across * per, squeeze=False)
-    marks = {**marks_of(label for panel in panels for *_, label in panel.labelled), **(marks or {})}
-    table, (low, high) = _table(colormap, scale), limits or _limits(panels, scale)
-    shown = None
-    for axis in axes.flat:
-        axis.set_axis_off()
-    for number, panel in enumerate(panels):
-        row, col = divmod(number, across)
-        places = axes[row, col * per : (col + 1) * per]
-        _draw_image(places[0], panel)
-        heat = {"cmap": table, "vmin": low, "vmax": high, "alpha": overlay, "interpolation": "nearest"}
-        shown = _show(places[-1], panel, panel.heat, panel.mapped, **heat)
-        _entitle(places, panel)
-        for axis in places:
-            _draw_prompts(axis, panel, marks)
-        if scale_bars:
-            draw_bar(places[0], panel.shape, panel.steps[1], panel.unit)
-    assert shown is not None
-    figure.colorbar(shown, ax=list(axes[:, -1]), label=LABELS[scale], shrink=0.8)
+    marks = marks_of(label for panel in panels for *_, label in panel.labelled) | dict(marks or {})
+    figure, rows = _frame(panels, 1 if overlay is not None else 2, columns)
+    heat = {"cmap": _table(colormap, scale), "alpha": overlay, "interpolation": "nearest"}
+    heat["vmin"], heat["vmax"] = limits or _limits(panels, scale)
+    shown = [_draw(panel, places, heat, marks, scale_bars) for panel, places in zip(panels, rows, strict=True)]
+    figure.colorbar(shown[0], ax=figure.axes, label=LABELS[scale], shrink=0.8)
     _finish(figure, panels, marks, title, caption)
     return figure
+
+
+def _frame(panels: Sequence[Panel], per: int, columns: int | None) -> tuple[Figure, list[list[Axes]]]:
+    """Make an empty figure, and the places of each panel in it."""
+    from matplotlib.figure import Figure
+
+    across = columns or _columns(len(panels), per)
+    down = -(-len(panels) // across)
+    cell = max(LEAST_CELL, WIDTH / (across * per))
+    tallest = float(np.clip(max(panel.proportion for panel in panels), FLATTEST, TALLEST))
+    figure = Figure(figsize=(cell * across * per, 1.0 + down * (cell * tallest + 0.35)), layout="constrained")
+    axes = figure.subplots(down, across * per, squeeze=False).ravel().tolist()
+    for axis in axes:
+        axis.set_axis_off()
+    return figure, [axes[start : start + per] for start in range(0, per * len(panels), per)]
 
 
 def _refuse(panels: Sequence[Panel], overlay: float | None, columns: int | None) -> None:
@@ -172,13 +162,23 @@ def _table(colormap: str | NDArray[Any] | None, scale: Scale) -> Colormap:
     return colormaps[colormap] if isinstance(colormap, str) else ListedColormap(np.asarray(colormap))
 
 
-def _draw_image(axis: Axes, panel: Panel) -> None:
+def _draw(
+    panel: Panel, places: Sequence[Axes], heat: Mapping[str, Any], marks: Mapping[str, Mark], scale_bar: bool
+) -> AxesImage:
+    """Draw one image, and its map in the last of its places."""
     grey: dict[str, Any] = {"cmap": "gray"} if panel.image.ndim == 2 else {}
-    _show(axis, panel, panel.image, panel.covered, **grey)
+    _show(places[0], panel, panel.image, panel.covered, **grey)
+    shown = _show(places[-1], panel, panel.heat, panel.mapped, **heat)
+    _entitle(places, panel)
+    for axis in places:
+        _draw_prompts(axis, panel, marks)
+    if scale_bar:
+        draw_bar(places[0], panel.shape, panel.steps[1], panel.unit)
+    return shown
 
 
 def _show(axis: Axes, panel: Panel, values: Any, covers: tuple[float, float], **looks: Any) -> AxesImage:
-    """Draw an array over the pixels that it covers, and cut at the image's edge."""
+    """Draw an array over the pixels that it covers, and cut it at the image's edge."""
     height, width = panel.shape
     extent = (-0.5, covers[1] - 0.5, covers[0] - 0.5, -0.5)
     shown = axis.imshow(values, extent=extent, aspect=panel.steps[0] / panel.steps[1], **looks)

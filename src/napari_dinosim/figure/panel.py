@@ -66,8 +66,7 @@ class Panel:
     grid : PatchGrid, optional
         Where the cells of ``heat`` lie; without it there is one for each pixel of ``image``.
     covers : (height, width), optional
-        What ``image`` covers, in pixels of the original; by default one pixel each. May reach beyond the original at
-        the bottom and right, which is cut away.
+        What ``image`` covers, in pixels of the original; by default one pixel each.
     pixel_size : float or (y, x)
         Distance of two pixels of the original.
     unit : str

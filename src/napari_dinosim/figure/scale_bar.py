@@ -17,6 +17,9 @@ ROUND = 1, 2, 5
 LENGTHS = {"pm": 1e-12, "Å": 1e-10, "nm": 1e-9, "µm": 1e-6, "mm": 1e-3, "cm": 1e-2, "m": 1.0, "km": 1e3}
 """Symbols of units of length, in metres."""
 
+PIXEL = "pixel"
+"""The unit where none is known."""
+
 SPOKEN = ("nm", "µm", "mm", "m", "km")
 """Units that a bar is told in, the first of which the length is less than a thousand."""
 
@@ -41,7 +44,8 @@ def scale_bar(width: float, step: float, unit: str) -> Bar:
     step : float
         Distance of two pixels along x.
     unit : str
-        Of the step: a symbol or name of a unit, or ``"pixel"``.
+        Of the step: a symbol or name of a unit, or ``"pixel"``: then the bar tells pixels of the image, whatever the
+        step is.
 
     Returns
     -------
@@ -55,9 +59,11 @@ def scale_bar(width: float, step: float, unit: str) -> Bar:
     ('100 nm', '50 px')
     """
     symbol = symbol_of(unit)
+    if symbol == PIXEL:
+        step = 1.0
     if symbol not in LENGTHS:
         length = _round(width * step * SHARE)
-        return Bar(length / step, f"{length:g} {'px' if symbol == 'pixel' else symbol}")
+        return Bar(length / step, f"{length:g} {'px' if symbol == PIXEL else symbol}")
     longest = width * step * SHARE * LENGTHS[symbol]  # metres
     told = next((name for name in SPOKEN if longest < 1000 * LENGTHS[name]), SPOKEN[-1])
     length = _round(longest / LENGTHS[told])

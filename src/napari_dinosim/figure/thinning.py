@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,14 +16,16 @@ if TYPE_CHECKING:
 MOST_PIXELS = 1600
 """Longest side of the copy: 4 inches at 400 dots per inch."""
 
-PART = 2048
-"""Side of a part that is read at once, in pixels of the original."""
+STRIP = 128
+"""Rows of the copy that are made at once."""
 
 
 def thinned(
     plane: Plane, most: int = MOST_PIXELS, check: Callable[[int, int], None] = lambda _done, _total: None
-) -> tuple[NDArray[np.float32], tuple[float, float]]:
-    """Shrink an image by averaging over squares of a whole number of pixels; a small one is read as it is.
+) -> NDArray[np.float32]:
+    """Shrink an image by averaging over areas; a small one is read as it is.
+
+    A pyramid is read from the smallest level that suffices.
 
     Parameters
     ----------
@@ -36,31 +38,17 @@ def thinned(
 
     Returns
     -------
-    image : ndarray of shape (h, w, 3), float32
-        RGB in [0, 1].
-    covers : (height, width)
-        What it covers, in pixels of the original: the last squares may reach beyond its edge, of which they are the
-        average as far as they lie within.
+    ndarray of shape (h, w, 3), float32
+        RGB in [0, 1]; it covers the whole image.
     """
-    height, width = plane.shape
-    step = max(1, -(-max(height, width) // most))
-    side = step * max(1, PART // step)
-    made = np.empty((-(-height // step), -(-width // step), 3), dtype=np.float32)
-    corners = [(top, left) for top in range(0, height, side) for left in range(0, width, side)]
-    for done, (top, left) in enumerate(corners, 1):
-        part, _ = plane.window(top, left, min(side, height - top), min(side, width - left))
-        small = _mean(_mean(part, step, 0), step, 1)
-        y, x = top // step, left // step
-        made[y : y + small.shape[0], x : x + small.shape[1]] = small
-        check(done, len(corners))
-    return made, (float(made.shape[0] * step), float(made.shape[1] * step))
+    from napari_dinosim.sampling import Sampling, sampled_plane
 
-
-def _mean(values: NDArray[Any], step: int, axis: int) -> NDArray[Any]:
-    """Means of every ``step`` values along an axis; of what is left at its end."""
-    if step == 1:
-        return values
-    starts = np.arange(0, values.shape[axis], step)
-    counts = np.diff([*starts, values.shape[axis]])
-    found: NDArray[Any] = np.add.reduceat(values, starts, axis=axis)
-    return found / counts.reshape([-1 if i == axis else 1 for i in range(values.ndim)]).astype(np.float32)
+    sampling = Sampling.zoomed(min(1.0, most / max(plane.shape)))
+    small = sampled_plane(plane, sampling, 1)
+    height, width = sampling.shape(plane.shape, 1)
+    made = np.empty((height, width, 3), dtype=np.float32)
+    for top in range(0, height, STRIP):
+        bottom = min(top + STRIP, height)
+        made[top:bottom], _nonfinite = small.window(top, 0, bottom - top, width)
+        check(bottom, height)
+    return made
