@@ -16,6 +16,7 @@ from napari_dinosim.figure.scale_bar import scale_bar
 from napari_dinosim.grid import PatchGrid
 from napari_dinosim.image import image_plane
 from napari_dinosim.pyramid import Pyramid
+from napari_dinosim.regions import Region, RegionPrompt
 
 
 def panel(name="a", shape=(100, 150), **more):
@@ -116,6 +117,17 @@ def test_labels_have_their_symbols_and_a_legend():
     own = draw_figure([panel(prompts=prompts)], marks={"soil": Mark("black", "X")})
     assert marks(own.axes[0])[3].get_marker() == "X"
     assert not draw_figure([panel()]).legends
+
+
+def test_regions_are_outlined_where_they_lie():
+    polygon = Region.polygon([(20, 90), (20, 130), (50, 130), (50, 90)], (100, 150))
+    one = panel(prompts=(), regions=[RegionPrompt("a", polygon, label="root")])
+    figure = draw_figure([one], scale_bars=False)
+    for axis in figure.axes[:2]:
+        outline = axis.collections[-1].get_paths()[0].vertices
+        np.testing.assert_allclose([outline.min(0), outline.max(0)], [(89.5, 19.5), (129.5, 49.5)], atol=0.5)
+        assert axis.get_xlim() == (-0.5, 149.5)
+    assert [text.get_text().strip() for text in figure.legends[0].get_texts()] == ["root"]
 
 
 @pytest.mark.parametrize(("most", "expected"), [(1.0, (-1, 1)), (1.6, (-2, 2))])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_dinosim.errors import FigureError
-from napari_dinosim.figure import MOST_PIXELS, Panel, draw_figure, thinned
+from napari_dinosim.figure import MOST_PIXELS, Mark, Panel, draw_figure, marks_of, thinned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from napari_dinosim.figure.drawing import Scale
     from napari_dinosim.frozen import FrozenMaps
     from napari_dinosim.planes import PlaneIndex
+    from napari_dinosim.regions import RegionPrompt
     from napari_dinosim.session import SimilaritySession
     from napari_dinosim.states import ImageInput
 
@@ -35,6 +36,8 @@ class FrozenPanel:
     maps : FrozenMaps
     prompts : sequence of (y, x, label)
         Those in that plane.
+    regions : sequence of RegionPrompt
+        Those in that plane.
     size : (pixel size, unit)
     """
 
@@ -42,6 +45,7 @@ class FrozenPanel:
     plane: PlaneIndex
     maps: FrozenMaps
     prompts: Sequence[tuple[float, float, str]]
+    regions: Sequence[RegionPrompt]
     size: PixelSize
 
     def make(self, check: Callable[[int, int], None], most: int = MOST_PIXELS) -> Panel | None:
@@ -60,6 +64,7 @@ class FrozenPanel:
             found.grid,
             (float(height), float(width)),
             *self.size,
+            self.regions,
         )
 
 
@@ -74,11 +79,14 @@ class FrozenFigure:
         Over what the maps are stretched.
     caption : str
         What they were made with.
+    marks : mapping of label to Mark
+        How the prompts of each label are drawn: classes in the order of their first prompts, in whatever image.
     """
 
     panels: Sequence[FrozenPanel]
     scale: Scale
     caption: str
+    marks: Mapping[str, Mark]
 
     @classmethod
     def of(
@@ -102,7 +110,8 @@ class FrozenFigure:
         sizes = pixel_sizes or {}
         panels = [_frozen(session, key, label, sizes.get(key, (1.0, "pixel"))) for key in wanted]
         what = "" if label is None else f" Class: {label}."
-        return cls(panels, session.normalisation, f"Patch embeddings by {session.encoder.name}.{what}")
+        caption = f"Patch embeddings by {session.encoder.name}.{what}"
+        return cls(panels, session.normalisation, caption, marks_of(session.prompts.sought))
 
     def draw(self, advance: Callable[[int, int], None] = lambda _done, _total: None, **looks: Any) -> Figure:
         """Draw it.
@@ -123,7 +132,7 @@ class FrozenFigure:
             found = panel.make(check)
             if found is not None:
                 made.append(found)
-        return draw_figure(made, **{"scale": self.scale, "caption": self.caption, **looks})
+        return draw_figure(made, **{"scale": self.scale, "caption": self.caption, "marks": self.marks, **looks})
 
 
 def session_figure(
@@ -167,4 +176,5 @@ def _frozen(session: SimilaritySession, key: str, label: str | None, size: Pixel
     plane = session.shown_plane(key)
     prompts = [(prompt.y, prompt.x, prompt.label) for prompt in session.prompts
                if (prompt.source, prompt.plane) == (key, plane)]  # fmt: skip
-    return FrozenPanel(session.inputs[key], plane, session.frozen_maps(key, label), prompts, size)
+    regions = [region for region in session.prompts.regions if (region.source, region.plane) == (key, plane)]
+    return FrozenPanel(session.inputs[key], plane, session.frozen_maps(key, label), prompts, regions, size)

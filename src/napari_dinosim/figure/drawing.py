@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_dinosim.figure.panel import Mark, Panel
+    from napari_dinosim.regions import Region
 
 Scale = Literal["plane", "stack", "shared", "cosine"]
 """Over what maps are stretched, in a session's words; ``"cosine"``: raw scores."""
@@ -47,8 +48,17 @@ TALLEST, FLATTEST = 3.0, 0.15
 ONE_COLUMN, TWO_COLUMNS = 4, 12
 """Pairs of pictures up to which there is one beside the other, or two."""
 
+BAR_WIDTH, TITLE_HEIGHT, MARGIN = 1.1, 0.35, 0.9
+"""Inches for the colour bar; for the title of each picture; for what is above and below all of them."""
+
 CAPTION_WIDTH = 13
 """Letters of a caption to an inch."""
+
+MOST_OUTLINED = 1024
+"""Pixels along the longer side of a region that its outline is found from."""
+
+LEGEND_COLUMNS, LEGEND_LINES = 6, 2
+"""Labels in a row of the legend, and how many lines of the caption such a row is high."""
 
 
 def draw_figure(
@@ -103,7 +113,7 @@ def draw_figure(
     >>> figure = dinosim.draw_figure([panel], "What looks like the corner?")
     """
     _refuse(panels, overlay, columns)
-    marks = marks_of(label for panel in panels for *_, label in panel.labelled) | dict(marks or {})
+    marks = marks_of(label for panel in panels for label in panel.labels) | dict(marks or {})
     figure, rows = _frame(panels, 1 if overlay is not None else 2, columns)
     heat = {"cmap": _table(colormap, scale), "alpha": overlay, "interpolation": "nearest"}
     heat["vmin"], heat["vmax"] = limits or _limits(panels, scale)
@@ -119,9 +129,10 @@ def _frame(panels: Sequence[Panel], per: int, columns: int | None) -> tuple[Figu
 
     across = columns or _columns(len(panels), per)
     down = -(-len(panels) // across)
-    cell = max(LEAST_CELL, WIDTH / (across * per))
+    cell = max(LEAST_CELL, (WIDTH - BAR_WIDTH) / (across * per))
     tallest = float(np.clip(max(panel.proportion for panel in panels), FLATTEST, TALLEST))
-    figure = Figure(figsize=(cell * across * per, 1.0 + down * (cell * tallest + 0.35)), layout="constrained")
+    height = MARGIN + down * (cell * tallest + TITLE_HEIGHT * (3 - per))
+    figure = Figure(figsize=(cell * across * per + BAR_WIDTH, height), layout="constrained")
     axes = figure.subplots(down, across * per, squeeze=False).ravel().tolist()
     for axis in axes:
         axis.set_axis_off()
@@ -171,7 +182,10 @@ def _draw(
     shown = _show(places[-1], panel, panel.heat, panel.mapped, **heat)
     _entitle(places, panel)
     for axis in places:
-        _draw_prompts(axis, panel, marks)
+        for place, mark in ((place, marks[place[2]]) for place in panel.labelled):
+            axis.plot(place[1], place[0], clip_on=False, **_looks(mark))
+        for region in panel.regions:
+            _outline(axis, region.region, marks[region.label])
     if scale_bar:
         draw_bar(places[0], panel.shape, panel.steps[1], panel.unit)
     return shown
@@ -194,9 +208,15 @@ def _entitle(places: Sequence[Axes], panel: Panel) -> None:
         axis.set_title(text, fontsize=10, parse_math=False)  # a name may hold dollar signs
 
 
-def _draw_prompts(axis: Axes, panel: Panel, marks: Mapping[str, Mark]) -> None:
-    for y, x, label in panel.labelled:
-        axis.plot(x, y, clip_on=False, **_looks(marks[label]))
+def _outline(axis: Axes, region: Region, mark: Mark) -> None:
+    """Draw a line around the pixels of a region."""
+    coarse = -(-max(region.inside.shape) // MOST_OUTLINED)
+    inside, step = np.pad(region.inside[::coarse, ::coarse], 1), region.step * coarse
+    middle = (step - 1) / 2
+    ys, xs = (first + middle + step * (np.arange(count) - 1.0)
+              for first, count in zip((region.top, region.left), inside.shape, strict=True))  # fmt: skip
+    for colour, width in (("white", 2.5), (mark.colour, 1.5)):
+        axis.contour(xs, ys, inside, levels=[0.5], colors=[colour], linewidths=[width])
 
 
 def _looks(mark: Mark) -> dict[str, Any]:
@@ -210,13 +230,15 @@ def _finish(figure: Figure, panels: Sequence[Panel], marks: Mapping[str, Mark], 
 
     if title:
         figure.suptitle(title, parse_math=False)
-    if caption:
-        letters = int(figure.get_size_inches()[0] * CAPTION_WIDTH)
-        figure.supxlabel(textwrap.fill(caption, letters), fontsize=8, parse_math=False)
-    labels = list(dict.fromkeys(label for panel in panels for *_, label in panel.labelled))
+    labels = list(dict.fromkeys(label for panel in panels for label in panel.labels))
+    lines = 0
     if labels and labels != [POSITIVE]:
         handles = [Line2D([], [], **_looks(marks[label])) for label in labels]
         legend = figure.legend(handles, [f"\N{THIN SPACE}{label}" for label in labels], loc="outside lower center",
-                               ncols=min(6, len(labels)), frameon=False)  # fmt: skip
+                               ncols=min(LEGEND_COLUMNS, len(labels)), frameon=False)  # fmt: skip
         for text in legend.get_texts():
             text.set_parse_math(False)
+        lines = LEGEND_LINES * -(-len(labels) // LEGEND_COLUMNS)
+    if caption:
+        wrapped = textwrap.fill(caption, int(figure.get_size_inches()[0] * CAPTION_WIDTH))
+        figure.supxlabel(wrapped + "\n" * lines, fontsize=8, parse_math=False)  # else the legend would lie over it

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_dinosim.grid import PatchGrid
+    from napari_dinosim.regions import RegionPrompt
 
 MINUS = ((-1.0, -0.35), (1.0, -0.35), (1.0, 0.35), (-1.0, 0.35))
 """A dash with an edge of its own, which matplotlib's has not."""
@@ -71,6 +72,8 @@ class Panel:
         Distance of two pixels of the original.
     unit : str
         Of the pixel size, such as ``"µm"``; ``"pixel"`` where it is not known.
+    regions : sequence of RegionPrompt
+        Shapes and objects that were prompts here.
 
     Raises
     ------
@@ -87,6 +90,7 @@ class Panel:
     covers: tuple[float, float] | None = None
     pixel_size: float | tuple[float, float] = 1.0
     unit: str = "pixel"
+    regions: Sequence[RegionPrompt] = ()
     steps: tuple[float, float] = field(init=False, repr=False)
     """Pixel size along y and x."""
 
@@ -135,6 +139,12 @@ class Panel:
     def labelled(self) -> list[tuple[float, float, str]]:
         """Prompts, each with its label."""
         return [(place[0], place[1], place[2] if len(place) > 2 else POSITIVE) for place in self.prompts]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Labels of its prompts and regions, each once."""
+        found = [*(label for *_, label in self.labelled), *(region.label for region in self.regions)]
+        return tuple(dict.fromkeys(found))
 
 
 def marks_of(labels: Iterable[str]) -> dict[str, Mark]:

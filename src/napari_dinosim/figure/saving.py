@@ -71,7 +71,7 @@ def save_figure(figure: Figure, path: str | PathLike[str], dpi: float = DPI) -> 
 
 
 def _metadata(figure: Figure, kind: str) -> dict[str, Any]:
-    title, caption = figure.get_suptitle(), figure.get_supxlabel().replace("\n", " ")
+    title, caption = figure.get_suptitle(), " ".join(figure.get_supxlabel().split())
     if kind == "png":
         return {"Title": title, "Description": caption, "Software": SOFTWARE}
     if kind == "svg":
