@@ -93,9 +93,9 @@ def test_two_widgets_show_the_same_choices(desk):
     found = desk(Image(colours(*SHAPE), name="a"))
     second = DinosimWidget(found.viewer)
     found.widget.encoder.value = "dinov2_vits14"
-    found.widget.combine.value = "mean"
-    found.widget.debias.value = True
-    found.widget.patches.value = True
+    found.controller.combine("mean")
+    found.controller.change_encoder(debias=True)
+    found.patches.value = True
     shown = second.encoder.value, second.combine.value, second.debias.value, second.patches.value
     assert shown == ("dinov2_vits14", "mean", True, True)
     second.native.deleteLater()

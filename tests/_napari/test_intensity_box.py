@@ -35,7 +35,7 @@ def write(line, text: str) -> None:
 
 
 def opened(found):
-    box = found.widget.intensity
+    box = found.intensity
     QTest.mouseClick(box.toggleButton(), Qt.MouseButton.LeftButton)
     spin(0.4)
     assert box.isExpanded()

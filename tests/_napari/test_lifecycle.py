@@ -121,8 +121,8 @@ def test_two_widgets_share_one_controller(desk):
 
 def test_second_widget_begins_as_the_first_is_set(desk):
     found = desk(Image(colours(*SHAPE), name="a"))
-    found.widget.combine.value = "mean"
-    found.widget.patches.value = True
+    found.controller.combine("mean")
+    found.patches.value = True
     second = DinosimWidget(found.viewer)
     assert (second.encoder.value, second.combine.value, second.patches.value) == ("builtin", "mean", True)
     second.native.deleteLater()
@@ -169,7 +169,7 @@ def test_layers_are_removed_in_a_window(desk, encoders, name):
     a, b = Image(colours(*SHAPE), name="a"), Image(colours(75, 61, 1), name="b", translate=(0, 200))
     found = desk(a, b)
     found.start()
-    found.widget.patches.value = True
+    found.patches.value = True
     found.click(a, (37, 120))
     encoders.delay = 0.2
     a.data = b.data = colours(*SHAPE, 5)

@@ -16,6 +16,7 @@ from qtpy.QtWidgets import QFileDialog
 
 from events import spin
 from napari_dinosim._napari.export import FORMATS, MapExport, place_of, suggested, target_of
+from napari_dinosim._napari.map_section import MapSection
 from napari_dinosim._napari.searched import Searched
 from napari_dinosim.errors import ExportError
 from pictures import colours, greys
@@ -263,7 +264,11 @@ def test_files_that_are_not_replaced(tmp_path):
 
 
 def press(found) -> None:
-    QTest.mouseClick(found.widget.export.native, Qt.MouseButton.LeftButton)
+    section = found.widget.section(MapSection)
+    if not section.isExpanded():
+        section.toggleButton().click()
+        spin(0.3)
+    QTest.mouseClick(found.export.native, Qt.MouseButton.LeftButton)
 
 
 def answer(monkeypatch, path, chosen=TIFF) -> list:
@@ -281,7 +286,7 @@ def answer(monkeypatch, path, chosen=TIFF) -> list:
 def test_button_follows_the_maps_and_the_active_image(desk, monkeypatch, tmp_path):
     a, b = Image(colours(*SHAPE), name="a"), Image(colours(75, 61, 1), name="b", translate=(0, 200))
     found = desk(a, b)
-    button = found.widget.export
+    button = found.export
     assert not button.enabled
     assert "There is none yet" in button.tooltip
     found.start()
@@ -313,9 +318,9 @@ def test_press_writes_and_tells_where(desk, monkeypatch, tmp_path):
     found.click(layer, (37, 120))
     answer(monkeypatch, tmp_path / "m", ZARR)
     press(found)
-    assert spin(20, lambda: not found.widget.export.export.running)
+    assert spin(20, lambda: not found.export.export.running)
     assert found.widget.message.value == f"The map over a is in {tmp_path / 'm.ome.zarr'}."
-    assert found.widget.export.text == "Export map…"
+    assert found.export.text == "Export map…"
     np.testing.assert_array_equal(zarr.open_array(tmp_path / "m.ome.zarr" / "0")[:], found.map_of(layer).data)
     press(found)
     assert found.widget.message.value == "⚠ 'm.ome.zarr' is there already. Choose it in the dialog to replace it."
@@ -345,22 +350,22 @@ def test_press_again_cancels(desk, monkeypatch, tmp_path):
     maps = {}
     monkeypatch.setattr(found.session, "frozen_maps", lambda _key: maps.get)
     answer(monkeypatch, tmp_path / "m.tif")
-    found.widget.export.export.write(Searched((layer,)), tmp_path / "m.tif")
-    assert spin(20, lambda: found.widget.export.text == "Cancel · 2 %")
-    assert found.widget.export.enabled
+    found.export.export.write(Searched((layer,)), tmp_path / "m.tif")
+    assert spin(20, lambda: found.export.text == "Cancel · 2 %")
+    assert found.export.enabled
     press(found)
     assert found.widget.message.value == "Cancelled: no map was written."
-    assert found.widget.export.text == "Export map…"
-    assert not found.widget.export.enabled
+    assert found.export.text == "Export map…"
+    assert not found.export.enabled
     assert spin(20, lambda: list(tmp_path.iterdir()) == [])
     spin(0.2)
-    assert found.widget.export.text == "Export map…"
+    assert found.export.text == "Export map…"
     assert found.widget.message.value == "Cancelled: no map was written."
 
 
 def test_closing_the_widget_stops_the_writing(desk, tmp_path):
     found = desk(Image(np.zeros((14_000, 14_000), np.uint8), name="a"))
-    export = found.widget.export.export
+    export = found.export.export
     export.write(Searched((found.viewer.layers["a"],)), tmp_path / "m.tif")
     assert spin(20, lambda: list(tmp_path.iterdir()) != [])
     found.viewer.window.remove_dock_widget(found.dock)

@@ -146,7 +146,7 @@ def test_a_large_image_takes_one_path(bench):
 def test_every_line_is_drawn_at_every_zoom(desk):
     """The screen itself: napari draws no change of widths alone, and lines thinner than a pixel get lost."""
     found = desk(Image(np.zeros((200, 250), np.uint8), name="a"))
-    found.widget.patches.value = True
+    found.patches.value = True
     found.viewer.scene.camera.center = (0, 100, 125)
     for zoom in (0.7, 1.0, 1.3, 1.1):
         for step in (9 * zoom, 3 * zoom, zoom):  # as a wheel does

@@ -9,6 +9,7 @@ from napari.settings import get_plugin_settings
 from qtpy.QtWidgets import QApplication
 
 from events import spin
+from napari_dinosim._napari.encoder_section import EncoderSection
 from napari_dinosim._napari.preferences import first_choice, parse_blocks
 
 
@@ -33,7 +34,7 @@ def test_the_widget_opens_with_what_was_set(settings, make_napari_viewer):
     settings.encoding.blocks = "8, 9 10"
     viewer = make_napari_viewer()
     _, widget = viewer.window.add_plugin_dock_widget("napari-dinosim")
-    assert (widget.encoder.value, widget.device.value) == ("builtin", "cpu")
+    assert (widget.encoder.value, widget.section(EncoderSection).device.value) == ("builtin", "cpu")
     assert widget.controller.session.encoder.precision == "float32"
     assert widget.controller.session.encoder.layers is None  # it has no blocks
     widget.encoder.value = "dinov3_vits16"

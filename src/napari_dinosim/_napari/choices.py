@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
+from napari_dinosim._napari.map_looks import redress
+from napari_dinosim._napari.preferences import with_live
 from napari_dinosim._napari.roles import key_of
 from napari_dinosim._napari.sentences import CLICK, FIRST, INTENSITY_CHANGED, RESOLUTION_CHANGED
 from napari_dinosim.errors import ImageError
@@ -14,6 +16,7 @@ from napari_dinosim.errors import ImageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from napari_dinosim._napari.class_layers import ClassLayers
     from napari_dinosim._napari.limits import Intensities
     from napari_dinosim._napari.maps import MapLayers
     from napari_dinosim._napari.offering import Offering
@@ -46,6 +49,7 @@ class Choices:
     session: SimilaritySession
     offering: Offering
     maps: MapLayers
+    class_layers: ClassLayers
     prompts: PromptsLayer
     _redraw: Any
     _view: ViewWatch
@@ -71,6 +75,10 @@ class Choices:
         self.rows_changed.emit()
         self.choices_changed.emit()
         self._redraw()
+
+    def change_encoder(self, **changed: Any) -> None:
+        """Change something of the choice of an encoder; what a person set in the preferences stays."""
+        self.choose_encoder(with_live(replace(self.session.encoder, **changed)))
 
     def compose(self, keys: Sequence[str], axis: int | None = None) -> None:
         """Search several images, or the channels along an axis of one, as one image."""
@@ -129,7 +137,16 @@ class Choices:
 
     def stretch_over(self, normalisation: Normalisation) -> None:
         """Choose over what maps are stretched."""
+        before = self.session.normalisation
         self.session.set_normalisation(normalisation)
+        for layer in self.maps.all():
+            redress(layer, before, normalisation)
+        self.class_layers.redress(before, normalisation)
+        self.choices_changed.emit()
+
+    def limit_matches(self, threshold: float | None) -> None:
+        """Choose the cosine under which the best of an image is no match; None for none."""
+        self.session.set_threshold(threshold)
         self.choices_changed.emit()
 
     def combine(self, combine: Combine) -> None:

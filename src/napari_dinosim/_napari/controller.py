@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from superqt.utils import qthrottled
 
 from napari_dinosim._napari.choices import Choices
+from napari_dinosim._napari.class_layers import ClassLayers
 from napari_dinosim._napari.coordinates import shown_axes
 from napari_dinosim._napari.delivery import QtDelivery
 from napari_dinosim._napari.following import ImageFollowing
@@ -77,6 +78,7 @@ class Controller(Choices):
         self.maps = MapLayers(viewer, self.session, self.offering.of)
         self._images = ImageFollowing(self._watch, self.offering, self.session, self.maps)
         self.prompts = PromptsLayer(viewer)
+        self.class_layers = ClassLayers(viewer, self.session, self.offering, self.maps, self.prompts.labels.book)
         self.hover = HoverPreview(viewer, self.session, self.offering, self.maps, self.prompts.changed)
         self.overlay = PatchOverlay(viewer)
         self._rescale = qthrottled(guarded(self.overlay.zoom), timeout=60)
@@ -145,11 +147,13 @@ class Controller(Choices):
     def read_prompts(self) -> None:
         """Replace the session's prompts by what the points say."""
         reading = self.prompts.read(self.offering.checked())
-        self.session.set_prompts(PromptSet(reading.prompts, self.combined_by))
+        prompts = PromptSet(reading.prompts, self.combined_by)
+        self.session.set_prompts(prompts)
         if reading.left_out:
             self.viewer.status = reading.text
         hint = FIRST if self.prompts.layer is None else CLICK
-        self.told.emit(reading.text or hint, reading.left_out[LeftOut.NOWHERE] > 0)
+        amiss = bool(prompts.problem) or reading.left_out[LeftOut.NOWHERE] > 0
+        self.told.emit(prompts.problem or reading.text or hint, amiss)
         self._redraw()
 
     def write_map(self, key: str) -> None:
@@ -159,6 +163,7 @@ class Controller(Choices):
             self.maps.remove(key)
         else:
             self.maps.update(found.image)
+        self.class_layers.update(key)
 
     def checked(self) -> list[Image]:
         """List the images that are searched, the topmost first; of a composition, its first channel."""
@@ -175,6 +180,7 @@ class Controller(Choices):
         self.engine.shutdown()
         self.prompts.release()
         self.maps.shutdown()
+        self.class_layers.shutdown()
         for emitter, callback in self._viewer_connections():
             emitter.disconnect(callback)
 
@@ -191,12 +197,14 @@ class Controller(Choices):
         for told in (self.session.message, self.session.failed, self._images.told):
             told.connect(self._tell)
         self.prompts.changed.connect(self.read_prompts)
+        self.prompts.labels.told.connect(self._tell)
         self._view.scrolled.connect(self._redraw)
         self._view.turned.connect(self._turned)
         self._watch.removed.connect(self._removed)
         self._watch.listed.connect(self._listed)
         self._images.listed.connect(self.rows_changed.emit)
         self._images.moved.connect(self._moved)
+        self._watch.placed.connect(self.class_layers.follow)
         for emitter, callback in self._viewer_connections():
             emitter.connect(callback)
         self._watch.follow()

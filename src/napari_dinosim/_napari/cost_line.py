@@ -58,6 +58,7 @@ class CostLine(QLabel):
     def reckon(self) -> None:
         """Say what the ticked images come to."""
         self.setText(self._words())
+        self.setVisible(bool(self.text()))
 
     def _words(self) -> str:
         session, offering = self._controller.session, self._controller.offering

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -21,10 +22,12 @@ from napari_dinosim._napari.coordinates import (
     world_matrix,
 )
 from napari_dinosim._napari.guard import guarded
+from napari_dinosim._napari.label_book import LOOKS
+from napari_dinosim._napari.point_labels import COLUMN, PointLabels
 from napari_dinosim._napari.reading import LeftOut, Owner, Reading, read_point
 from napari_dinosim._napari.roles import PROMPTS, claim, is_ours, mark
 from napari_dinosim._napari.undoing import BEGINNINGS, Undoing
-from napari_dinosim.prompts import Prompt
+from napari_dinosim.prompts import POSITIVE, Prompt
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,7 +38,7 @@ if TYPE_CHECKING:
     from napari_dinosim._napari.searched import Searched
 
 NAME = "DINOSim prompts"
-SYMBOL, FACE, BORDER = "cross", "#ff2d78", "white"
+BORDER = "white"
 SIZE_FRACTION = 0.025
 """Size of a point, as a share of the image's longer side."""
 
@@ -62,6 +65,7 @@ class PromptsLayer:
         self._throttled = qthrottled(guarded(self._compare), timeout=THROTTLE_MS)
         self._owners: dict[bytes, Owner] = {}
         self.undoing = Undoing(viewer, self._own)
+        self.labels = PointLabels(viewer)
         self.layer: Points | None = None
 
     def ensure(self, reference: Image) -> Points:
@@ -72,6 +76,7 @@ class PromptsLayer:
                 self.layer = self._make(reference)
                 claim(self.layer)
                 self._viewer.add_layer(self.layer)
+            self.labels.attach(self.layer)
             for name in WATCHED:
                 getattr(self.layer.events, name).connect(self._on_event)
             self.undoing.follow(self.layer)
@@ -89,6 +94,7 @@ class PromptsLayer:
         if self.layer is not None:
             for name in WATCHED:
                 getattr(self.layer.events, name).disconnect(self._on_event)
+        self.labels.detach()
         self.undoing.leave()
         self.layer = self._snapshot = None
 
@@ -105,7 +111,7 @@ class PromptsLayer:
         """
         if self.layer is None:
             return Reading()
-        points = np.asarray(self.layer.data, dtype=float)
+        points, labels = np.asarray(self.layer.data, dtype=float), self.labels.look()
         units, shown = self._viewer.layers.units, self._viewer.dims.point
         world = apply(world_matrix(self.layer, units), np.nan_to_num(points))
         keys = {found.key: found for found in images}
@@ -122,7 +128,7 @@ class PromptsLayer:
             here = {key: (found, places[key][index]) for key, found in keys.items()}
             meant, owner = read_point(here, self._owners.get(point.tobytes()), world.shape[1], taken, axes)
             if isinstance(meant, Prompt):
-                prompts.append(meant)
+                prompts.append(replace(meant, label=labels[index]))
             else:
                 left_out[meant] += 1
             if owner is not None:
@@ -150,8 +156,9 @@ class PromptsLayer:
             name=NAME,
             ndim=reference.ndim,
             size=max(3.0, SIZE_FRACTION * max(plane_shape(reference))),
-            symbol=SYMBOL,
-            face_color=FACE,
+            symbol=LOOKS[POSITIVE].symbol,
+            face_color=LOOKS[POSITIVE].colour,
+            features={COLUMN: np.empty(0, dtype=object)},
             border_color=BORDER,
             metadata=mark(PROMPTS),
             **placement_in_world(reference, self._viewer.layers.units),
@@ -167,7 +174,7 @@ class PromptsLayer:
         if self.layer is None:
             return
         data = np.asarray(self.layer.data)
-        snapshot = (data.shape, data.tobytes())
+        snapshot = (data.shape, data.tobytes(), self.labels.look())
         if snapshot != self._snapshot:
             self._snapshot = snapshot
             self.changed.emit()

@@ -13,6 +13,7 @@ MARK = "napari_dinosim"
 """Key in ``layer.metadata`` that marks a layer as ours."""
 
 PROMPTS, MAP, PATCHES, REGIONS = "prompts", "similarity map", "patch grid", "regions"
+CLASS_MAP, WINNER = "class map", "winning classes"
 COLOURS, CLUSTERS = "pca colours", "clusters"
 
 
