@@ -8,8 +8,10 @@ import numpy as np
 from pint import DimensionalityError, get_application_registry
 
 from napari_dinosim._napari.coordinates import world_matrix
+from napari_dinosim._napari.label_book import SYMBOLS
 from napari_dinosim._napari.task import Task
 from napari_dinosim.errors import Cancelled
+from napari_dinosim.figure.panel import CLASS_MARKERS, Mark
 from napari_dinosim.panels import FrozenFigure
 from napari_dinosim.planes import axes_of
 
@@ -22,6 +24,13 @@ if TYPE_CHECKING:
     from napari_dinosim.engine import Job
     from napari_dinosim.panels import PixelSize
     from napari_dinosim.planes import Axes
+
+COLOURS = 256
+OPACITY, LEAST_OPACITY = 0.5, 0.05
+"""Of a map over its image: where it has no layer yet, and at least."""
+
+MARKERS = dict(zip(SYMBOLS, CLASS_MARKERS, strict=True))
+"""What stands for napari's symbols of classes."""
 
 
 class FigureExport(Task):
@@ -66,7 +75,7 @@ class FigureExport(Task):
             if found.key in keys
         }
         frozen = FrozenFigure.of(session, keys, label, sizes)
-        looks = {**self._looks(keys, over), **looks}
+        looks = {**self._looks(keys, label, over), **looks}
         left_out = len(searched) - len(frozen.panels)
 
         def work(job: Job[Path]) -> Path:
@@ -85,16 +94,28 @@ class FigureExport(Task):
 
         self.start(work, done, "Cancelled: no figure was written.")
 
-    def _looks(self, keys: list[str], over: bool) -> dict[str, Any]:
-        """Colours, range and opacity of the maps, as a person may have set them on the first."""
-        layers = (self._controller.maps[key] for key in keys)
-        layer = next((layer for layer in layers if layer is not None), None)
+    def _looks(self, keys: list[str], label: str | None, over: bool) -> dict[str, Any]:
+        """Colours, range and opacity as a person may have set them on the first map, and the marks of labels."""
+        looks: dict[str, Any] = {"marks": self._marks(), "overlay": OPACITY if over else None}
+        layer = next((layer for key in keys if (layer := self._layer(key, label)) is not None), None)
         if layer is None:
-            return {"overlay": 0.5} if over else {}
+            return looks
         low, high = layer.contrast_limits
-        colours = np.asarray(layer.colormap.map(np.linspace(0, 1, 256)))
-        looks: dict[str, Any] = {"colormap": colours, "limits": (float(low), float(high))}
-        return looks | ({"overlay": min(1.0, max(0.05, float(layer.opacity)))} if over else {})
+        looks["limits"] = float(low), float(high)
+        looks["colormap"] = np.asarray(layer.colormap.map(np.linspace(0, 1, COLOURS)))
+        if over:
+            looks["overlay"] = max(LEAST_OPACITY, float(layer.opacity))
+        return looks
+
+    def _layer(self, key: str, label: str | None) -> Any:
+        controller = self._controller
+        return controller.maps[key] if label is None else controller.class_layers.layers(key).get(label)
+
+    def _marks(self) -> dict[str, Mark]:
+        """How the points of classes look in the viewer, as nearly as matplotlib can draw them."""
+        book = self._controller.prompts.labels.book
+        looks = {label: book.look(label) for label in book.classes}
+        return {label: Mark(look.colour, MARKERS[look.symbol]) for label, look in looks.items()}
 
 
 def pixel_size(image: Image, axes: Axes) -> PixelSize:

@@ -20,13 +20,6 @@ if TYPE_CHECKING:
     from napari_dinosim._napari.image_list import ImageList
     from napari_dinosim._napari.section import Section
 
-SECTIONS: tuple[Callable[[Controller], Section], ...] = (
-    ResolutionSection,
-    UndoSection,
-    FeaturesSection,
-    FigureSection,
-)
-"""Each is made with the controller when the widget opens, and shut down when it is closed."""
 
 def make_sections(controller: Controller, images: ImageList) -> dict[str, list[Section]]:
     """Make all sections, under the titles of their groups; each is shut down when the widget is closed."""
@@ -45,5 +38,6 @@ def make_sections(controller: Controller, images: ImageList) -> dict[str, list[S
             ScoresSection(controller),
             MapSection(controller),
             FeaturesSection(controller),
+            FigureSection(controller),
         ],
     }
