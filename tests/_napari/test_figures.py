@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
 from napari.layers import Image
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
@@ -160,6 +163,31 @@ def test_cancelled_nothing_is_written_and_the_old_file_stays(exporting, tmp_path
     assert exporting.told == [("Cancelled: no figure was written.", False)]
     assert target.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_cancelled_while_it_is_written_the_old_file_stays(exporting, tmp_path, monkeypatch):
+    bench = exporting.bench
+    first = bench.add(FIRST, name="first")
+    bench.start()
+    bench.point(first, (33, 70))
+    target = tmp_path / "a.png"
+    target.write_bytes(b"old")
+    begun, gate, write = threading.Event(), threading.Event(), Figure.savefig
+
+    def slow(figure, path, **more):
+        begun.set()
+        assert gate.wait(20)
+        write(figure, path, **more)
+
+    monkeypatch.setattr(Figure, "savefig", slow)
+    exporting.export.write(target, 40, over=False)
+    assert begun.wait(20)
+    exporting.export.cancel()
+    gate.set()
+    spin(1.5, lambda: len(list(tmp_path.iterdir())) > 1)
+    assert spin(5, lambda: list(tmp_path.iterdir()) == [target])
+    assert target.read_bytes() == b"old"
+    assert exporting.told == [("Cancelled: no figure was written.", False)]
 
 
 def test_a_folder_that_is_not_there_is_told(exporting, tmp_path):

@@ -81,12 +81,15 @@ class FigureExport(Task):
         def work(job: Job[Path]) -> Path:
             from napari_dinosim.figure import save_figure
 
-            def advance(done: int, total: int) -> None:
+            def check() -> None:
                 if job.cancelled:
                     raise Cancelled("cancelled: no figure was written")
+
+            def advance(done: int, total: int) -> None:
+                check()
                 job.advance(done, total + 1)  # the last step is the writing
 
-            return save_figure(frozen.draw(advance, **looks), target, dpi)
+            return save_figure(frozen.draw(advance, **looks), target, dpi, check)
 
         def done(path: Path) -> str:
             without = "" if not left_out else f" Left out: {left_out} without a map."

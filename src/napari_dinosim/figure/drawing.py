@@ -48,7 +48,7 @@ TALLEST, FLATTEST = 3.0, 0.15
 ONE_COLUMN, TWO_COLUMNS = 4, 12
 """Pairs of pictures up to which there is one beside the other, or two."""
 
-BAR_WIDTH, TITLE_HEIGHT, MARGIN = 1.1, 0.35, 0.9
+BAR_WIDTH, TITLE_HEIGHT, MARGIN = 1.1, 0.35, 0.65
 """Inches for the colour bar; for the title of each picture; for what is above and below all of them."""
 
 CAPTION_WIDTH = 13

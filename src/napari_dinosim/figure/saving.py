@@ -10,6 +10,7 @@ from napari_dinosim.errors import FigureError
 from napari_dinosim.export.place import beside
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from os import PathLike
 
     from matplotlib.figure import Figure
@@ -27,7 +28,9 @@ SETTINGS: dict[str, Any] = {"svg.hashsalt": "napari-dinosim", "svg.fonttype": "n
 """Names in an SVG that are the same each time; text that stays text, to be searched and edited."""
 
 
-def save_figure(figure: Figure, path: str | PathLike[str], dpi: float = DPI) -> Path:
+def save_figure(
+    figure: Figure, path: str | PathLike[str], dpi: float = DPI, check: Callable[[], None] = lambda: None
+) -> Path:
     """Write a figure as PNG, SVG or PDF, by the ending of its name.
 
     The same figure gives the same file: neither time nor chance goes into it. Title and caption are kept in its
@@ -41,6 +44,8 @@ def save_figure(figure: Figure, path: str | PathLike[str], dpi: float = DPI) -> 
         Ends in ``.png``, ``.svg`` or ``.pdf``. A file that is there is replaced when the new one is complete.
     dpi : float
         Dots per inch: the resolution of a PNG, and of images within an SVG or PDF.
+    check : callable(), optional
+        Called when the file is complete, before it takes its place; may raise, and then nothing is written.
 
     Returns
     -------
@@ -67,6 +72,7 @@ def save_figure(figure: Figure, path: str | PathLike[str], dpi: float = DPI) -> 
         )
     with rc_context(SETTINGS), beside(target, folder=False) as unfinished:
         figure.savefig(unfinished, format=kind, dpi=dpi, metadata=_metadata(figure, kind))
+        check()
     return target
 
 
