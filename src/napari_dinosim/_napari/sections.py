@@ -13,6 +13,7 @@ from napari_dinosim._napari.map_section import MapSection
 from napari_dinosim._napari.prompts_section import PromptsSection
 from napari_dinosim._napari.resolution_section import ResolutionSection
 from napari_dinosim._napari.scores_section import ScoresSection
+from napari_dinosim._napari.segment_section import SegmentSection
 from napari_dinosim._napari.undo_section import UndoSection
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def make_sections(controller: Controller, images: ImageList) -> dict[str, list[S
         "What comes of it": [
             ScoresSection(controller),
             MapSection(controller),
+            SegmentSection(controller),
             FeaturesSection(controller),
             FigureSection(controller),
         ],
