@@ -62,14 +62,14 @@ def drawn_pixels(figure, axis, places):
 def test_cells_lie_where_their_patches_do_and_padding_is_cut():
     """The 40 × 90 image has 3 × 6 patches of 16: the last row is 8 pixels high, the last column 10 wide."""
     heat = np.zeros((3, 6), dtype=np.float32)
-    heat[1, 4], heat[2, 5] = 1, 1
+    heat[1, 4], heat[2, 5], heat[2, 0] = 1, 1, 1
     one = Panel("a", np.zeros((40, 90)), heat, grid=PatchGrid(40, 90, 16))
     figure = draw_figure([one], scale_bars=False, colormap="gray")
     axis = figure.axes[1]
-    inside = [(17, 65), (30, 78), (33, 81), (38, 88)]
-    outside = [(14, 65), (17, 62), (30, 81), (33, 78)]
-    assert drawn_pixels(figure, axis, inside) == [(255, 255, 255)] * 4
-    assert drawn_pixels(figure, axis, outside) == [(0, 0, 0)] * 4
+    inside = [(15.9, 63.9), (31.1, 79.1), (31.9, 79.9), (38, 88), (33, 15.2)]
+    outside = [(15.1, 65), (17, 63.1), (31.1, 79.9), (31.9, 79.1), (33, 15.8)]
+    assert drawn_pixels(figure, axis, inside) == [(255, 255, 255)] * len(inside)
+    assert drawn_pixels(figure, axis, outside) == [(0, 0, 0)] * len(outside)
     assert axis.get_xlim() == (-0.5, 89.5)
     assert axis.get_ylim() == (39.5, -0.5)
 
@@ -79,7 +79,7 @@ def test_a_small_copy_covers_the_original():
     copy[10:, 30:] = 1
     one = Panel("a", copy, np.zeros((3, 6)), grid=PatchGrid(40, 90, 16), covers=(40, 90))
     figure = draw_figure([one], scale_bars=False)
-    found = drawn_pixels(figure, figure.axes[0], [(22, 62), (18, 62), (22, 57)])
+    found = drawn_pixels(figure, figure.axes[0], [(19.9, 59.9), (19.1, 62), (22, 59.1)])
     assert found == [(255, 255, 255), (0, 0, 0), (0, 0, 0)]
 
 
