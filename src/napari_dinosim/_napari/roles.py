@@ -15,6 +15,7 @@ MARK = "napari_dinosim"
 PROMPTS, MAP, PATCHES, REGIONS = "prompts", "similarity map", "patch grid", "regions"
 CLASS_MAP, WINNER = "class map", "winning classes"
 COLOURS, CLUSTERS = "pca colours", "clusters"
+MATCHES, LINES, LIKE = "matches", "correspondence", "objects like one"
 SEGMENTS, PREVIEW = "labels", "preview of labels"
 
 

@@ -10,6 +10,8 @@ from napari_dinosim._napari.features_section import FeaturesSection
 from napari_dinosim._napari.figure_section import FigureSection
 from napari_dinosim._napari.intensity_box import IntensityBox
 from napari_dinosim._napari.map_section import MapSection
+from napari_dinosim._napari.matches_section import MatchesSection
+from napari_dinosim._napari.objects_section import ObjectsSection
 from napari_dinosim._napari.prompts_section import PromptsSection
 from napari_dinosim._napari.resolution_section import ResolutionSection
 from napari_dinosim._napari.scores_section import ScoresSection
@@ -39,6 +41,8 @@ def make_sections(controller: Controller, images: ImageList) -> dict[str, list[S
             ScoresSection(controller),
             MapSection(controller),
             SegmentSection(controller),
+            MatchesSection(controller),
+            ObjectsSection(controller),
             FeaturesSection(controller),
             FigureSection(controller),
         ],
