@@ -18,7 +18,7 @@ from napari_dinosim.export import TIFF_ENDINGS, ZARR_ENDING, export_map
 from napari_dinosim.planes import LAST
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from napari.layers import Image, Layer
     from numpy.typing import NDArray
@@ -88,22 +88,29 @@ def _letters(image: Image) -> str:
     return "".join(letter or next(others, "?") for letter in known) + "yx"
 
 
-def suggested(image: Image) -> str:
+def suggested(image: Image, ending: str = ".ome.tif") -> str:
     """Path that the file dialog begins with: beside the image's own file, where it has one."""
     source = image.source.path
     folder = Path(source).parent if source and Path(source).parent.is_dir() else Path.home()
-    return str(folder / (re.sub(r"[^\w.-]+", "_", image.name).strip("._") or "image")) + "-similarity.ome.tif"
+    return str(folder / (re.sub(r"[^\w.-]+", "_", image.name).strip("._") or "image")) + f"-similarity{ending}"
 
 
 def target_of(path: str, chosen: str, layers: Iterable[Layer]) -> Path:
-    """Complete a path from the file dialog.
+    """Complete a path from the file dialog of maps; ``chosen`` is one of :data:`FORMATS`, see :func:`completed`."""
+    return completed(path, FORMATS[chosen][0], (*TIFF_ENDINGS, ZARR_ENDING), layers)
+
+
+def completed(path: str, ending: str, endings: Sequence[str], layers: Iterable[Layer]) -> Path:
+    """Complete a path from a file dialog.
 
     Parameters
     ----------
     path : str
         As the dialog gave it; the ending may be missing.
-    chosen : str
-        One of :data:`FORMATS`.
+    ending : str
+        What it then gets.
+    endings : sequence of str
+        Those that are good.
     layers : iterable of Layer
         Whose files are not to be replaced.
 
@@ -113,8 +120,8 @@ def target_of(path: str, chosen: str, layers: Iterable[Layer]) -> Path:
         If a layer was opened from that file, or if the dialog has not asked whether to replace it.
     """
     target = Path(path)
-    if target.suffix.lower() not in (*TIFF_ENDINGS, ZARR_ENDING):
-        target = target.with_name(target.name + FORMATS[chosen][0])
+    if target.suffix.lower() not in endings:
+        target = target.with_name(target.name + ending)
         if target.exists():
             raise ExportError(f"{target.name!r} is there already. Choose it in the dialog to replace it.")
     for layer in layers:
