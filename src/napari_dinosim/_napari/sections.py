@@ -10,6 +10,7 @@ from napari_dinosim._napari.features_section import FeaturesSection
 from napari_dinosim._napari.intensity_box import IntensityBox
 from napari_dinosim._napari.map_section import MapSection
 from napari_dinosim._napari.prompts_section import PromptsSection
+from napari_dinosim._napari.regions_section import RegionsSection
 from napari_dinosim._napari.resolution_section import ResolutionSection
 from napari_dinosim._napari.undo_section import UndoSection
 
@@ -30,6 +31,7 @@ def make_sections(controller: Controller, images: ImageList) -> dict[str, list[S
         ],
         "What is meant": [
             PromptsSection(controller),
+            RegionsSection(controller),
             UndoSection(controller),
         ],
         "What comes of it": [
