@@ -10,8 +10,11 @@ from qtpy.QtTest import QTest
 from skimage.draw import polygon2mask
 
 from events import spin
+from napari_dinosim._napari.controller import Controller
+from napari_dinosim._napari.encoder_choices import patch_size
 from napari_dinosim._napari.label_book import LOOKS
 from napari_dinosim._napari.regions_section import RegionsSection
+from napari_dinosim.loading import EncoderChoice, EncoderSlot
 from pictures import colours
 
 SHAPE = (100, 150)
@@ -189,7 +192,7 @@ def test_an_object_of_a_labels_layer_is_a_region(bench):
     marked = np.zeros(SHAPE, dtype=int)
     marked[30:60, 80:140] = 7
     marked[40:50, 90:100] = 3
-    marked[70:75, 20:30] = 7
+    marked[70:75, 20:30] = 7  # another part; and a hole in the first
     objects = bench.viewer.add_layer(Labels(marked, name="cells", **PLACE))
     objects.selected_label = 7
     before = objects.data.copy()
@@ -262,6 +265,54 @@ def test_a_region_half_outside_counts_as_far_as_it_lies_in_the_image(bench):
     mask = np.zeros(SHAPE, dtype=bool)
     mask[60:90, 100:] = True
     assert_map(bench, layer, expected_map(image / 255, mean_of(image / 255, mask)))
+
+
+def test_an_open_path_is_what_lies_under_it_and_a_closed_one_its_inside(bench):
+    bench.add(colours(*SHAPE), name="a")
+    bench.start()
+    corners = np.array([(10, 60), (10, 100), (40, 100), (40, 60)]) - 0.5
+    layer = bench.viewer.layers["a"]
+    draw(bench, layer, [*corners, corners[0]], "path")
+    draw(bench, layer, corners, "path")
+    closed, open_ = bench.session.prompts.regions
+    assert closed.region.pixels == 30 * 40
+    assert open_.region.pixels < 200
+
+
+def test_before_start_a_region_asks_for_it(bench):
+    layer = bench.add(colours(*SHAPE), name="a")
+    draw(bench, layer, POLYGON)
+    assert any(text.endswith("images are embedded only when you say so.") for text, _ in bench.told)
+    assert bench.map_of(layer) is None
+    bench.start()
+    assert bench.map_of(layer) is not None
+
+
+def test_without_a_checked_image_there_is_nothing_to_draw_on(bench):
+    objects = bench.viewer.add_layer(Labels(np.ones(SHAPE, dtype=int), name="cells"))
+    for attempt in (bench.controller.draw_regions, lambda: bench.controller.use_object(objects)):
+        attempt()
+        assert bench.told.pop() == ("No image is checked. Open an image, or check one in the list.", True)
+    assert not bench.ours("regions")
+
+
+def test_the_layer_is_found_again_and_a_copy_is_not_ours(bench, encoders):
+    layer = bench.add(colours(*SHAPE), name="a")
+    bench.start()
+    bench.controller.prompts.labels.book.choose("negative")
+    draw(bench, layer, POLYGON)
+    made = bench.controller.regions.layer
+    bench.viewer.add_layer(type(made).create(*made.as_layer_data_tuple()))
+    bench.controller.shutdown()
+    again = Controller(bench.viewer, EncoderChoice("builtin"), EncoderSlot(encoders.load), patch_size)
+    try:
+        assert again.regions.layer is made
+        again.read_prompts()
+        assert [region.label for region in again.session.prompts.regions] == ["negative"]
+        assert "N" in {str(key) for key in made.keymap}
+    finally:
+        again.shutdown()
+    assert not made.keymap
 
 
 def test_a_region_keeps_to_its_image_and_an_unchanged_one_is_not_read_again(bench):

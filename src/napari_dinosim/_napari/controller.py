@@ -145,15 +145,17 @@ class Controller(Choices):
             self.told.emit("No image is checked. Open an image, or check one in the list.", True)
             return
         self.regions.draw(self._reference())
-        later = "" if self.session.started else " Then press Start: images are embedded only when you say so."
-        self.told.emit(f"Draw around what you look for; a double click ends a polygon.{later}", False)
+        self.told.emit(f"Draw around what you look for; a double click ends a polygon.{self._later()}", False)
 
     def use_object(self, labels: Labels) -> None:
         """Make the selected object of a Labels layer a region."""
         if not self.checked():
             self.told.emit("No image is checked. Open an image, or check one in the list.", True)
             return
-        self.regions.use_object(labels, self._reference(), [found.image for found in self.offering.checked()])
+        self.regions.use_object(labels, self._reference(), self.checked(), self._later())
+
+    def _later(self) -> str:
+        return "" if self.session.started else " Then press Start: images are embedded only when you say so."
 
     def _reference(self) -> Image:
         """Choose the image that layers for prompts are placed like: the lowest of those with the most axes."""

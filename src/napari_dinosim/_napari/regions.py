@@ -112,7 +112,7 @@ class Regions:
             self.representatives = count
             self.changed.emit()
 
-    def use_object(self, labels: Labels, reference: Image, images: Sequence[Image]) -> None:
+    def use_object(self, labels: Labels, reference: Image, images: Sequence[Image], hint: str = "") -> None:
         """Draw the outline of the selected object of a Labels layer, on the plane on screen, as a region.
 
         Parameters
@@ -122,6 +122,8 @@ class Regions:
             What the regions layer is placed like where there is none yet.
         images : sequence of Image
             Those that are searched.
+        hint : str
+            What is told besides, when it is done.
         """
         value, name = int(labels.selected_label), labels.name
         if value == labels.colormap.background_value:
@@ -142,7 +144,7 @@ class Regions:
             said = f"Object {value} of {name} is a region now."
             if other_size:
                 said += " This layer is of another size than the images: the object counts where it lies on screen."
-            return said
+            return said + hint
 
         self.outlining.start(work, done)
 
@@ -155,7 +157,7 @@ class Regions:
         world = apply(world_matrix(labels, units), places)
         active = self._viewer.layers.selection.active
         layer = self._holder.ensure(reference)
-        layer.add_polygons(to_data(layer, world, units, self._viewer.dims.point))
+        self._holder.add_outline(to_data(layer, world, units, self._viewer.dims.point))
         self._viewer.layers.selection.active = active  # the next object is picked there
 
     # ---- what becomes of the layer -------------------------------------------------------------------------------

@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from napari_dinosim._napari.label_book import LabelBook
 
 NAME = "DINOSim regions"
-EDGE_FRACTION = 0.004
+EDGE_FRACTION = 0.006
 """Width of an edge, as a share of the image's longer side."""
 
 ELLIPSE_VERTICES = 64
 """An ellipse is looked at as a polygon of so many vertices: less than 0.2 % of its area is missed."""
 
 OPEN = ("line", "path")
-"""Kinds of shapes that have no inside: what lies under them is meant."""
+"""Kinds of shapes that are lines: what lies under them is meant, unless they are closed."""
 
 WATCHED = ("data", "set_data", "features", "properties")
 
@@ -57,8 +57,9 @@ class DrawnShape(NamedTuple):
 
     @property
     def closed(self) -> bool:
-        """Whether it has an inside."""
-        return self.kind not in OPEN
+        """Whether it has an inside; a path has one where it ends just where it begins, as outlines of objects do."""
+        ends_where_it_begins = len(self.vertices) > 3 and np.array_equal(self.vertices[0], self.vertices[-1])
+        return self.kind not in OPEN or (self.kind == "path" and ends_where_it_begins)
 
     @property
     def outline(self) -> NDArray[np.float64]:
@@ -118,12 +119,22 @@ class RegionsLayer:
     def ensure(self, reference: Image) -> Shapes:
         """Return the layer, made over an image where the viewer holds none."""
         self.adopt()
-        layer = self.layer or self._make(reference)
         if self.layer is None:
+            layer = self._make(reference)
             claim(layer)
             self._viewer.add_layer(layer)
             self._watch(layer)
-        return layer
+            return layer
+        return self.layer
+
+    def add_outline(self, outline: NDArray[np.float64]) -> None:
+        """Add an outline, (n, ndim) in data coordinates of the layer, as a closed path.
+
+        napari draws a path of thousands of vertices in milliseconds; to fill a polygon of as many takes it seconds, and
+        fails where the polygon touches itself.
+        """
+        if self.layer is not None:
+            self.layer.add_paths(np.concatenate([outline, outline[:1]]))
 
     def draw(self, reference: Image) -> Shapes:
         """Put the layer in the person's hand, with the tool for polygons unless another one is chosen."""
@@ -163,7 +174,8 @@ class RegionsLayer:
 
     def _make(self, reference: Image) -> Shapes:
         units = self._viewer.layers.units
-        layer = Shapes(ndim=reference.ndim, name=NAME, metadata=mark(REGIONS), **placement_in_world(reference, units))
+        place = placement_in_world(reference, units)
+        layer = Shapes(ndim=reference.ndim, name=NAME, opacity=1, metadata=mark(REGIONS), **place)
         layer.features = {COLUMN: np.empty(0, dtype=object)}
         colour = LOOKS[POSITIVE].colour
         layer.current_edge_color, layer.current_face_color = colour, faint(colour)
