@@ -27,7 +27,8 @@ def regions() -> None:
         for angle in angles:
             at.click(left, (CENTRE[0] + RADII[0] * np.sin(angle), CENTRE[1] + RADII[1] * np.cos(angle)))
         QTest.keyClick(at.viewer.window._qt_viewer.canvas.native, Qt.Key.Key_Escape)  # ends the polygon
-        at.viewer.layers.selection.active.mode = "pan_zoom"
+        drawn = at.viewer.layers.selection.active
+        drawn.mode, drawn.selected_data = "pan_zoom", set()
         spin(1)
         at.photograph("regions")
 
