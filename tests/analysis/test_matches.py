@@ -180,7 +180,7 @@ def test_prompts_that_are_not_embedded_or_outside_are_no_anchor():
     vectors = torch.ones(1, 2, 4) / 2
     plane = PatchEmbeddings(Mosaic.of(vectors), PatchGrid(16, 32, 16), "e")
     held = {"a": plane}
-    prompts = [Prompt("a", 8, 400), Prompt("c", 8, 8)]
+    prompts = [Prompt("a", 8, 400), Prompt("c", 8, 8), Prompt("a", 8, 8, (), "negative")]
     assert Mutual.of(prompts, lambda key, _plane: held.get(key)) is None
     other = PatchEmbeddings(Mosaic.of(vectors), PatchGrid(16, 32, 16), "f")
     mutual = Mutual.of([Prompt("a", 8, 8)], lambda key, _plane: held.get(key))
@@ -199,7 +199,7 @@ def test_cancelled_between_planes():
         ({"k": 0}, r"found k = 0, expected at least 1"),
         ({"radius": -1}, r"found a radius of -1, expected 0 or more"),
         ({"radius": float("nan")}, r"found a radius of nan"),
-        ({"threshold": 1.2}, r"found a threshold of 1.2, expected a cosine, from -1 to 1"),
+        ({"threshold": 2.1}, r"found a threshold of 2.1, expected a score, from -2 to 2"),
     ],
 )
 def test_what_makes_no_sense_is_refused(wanted, message):

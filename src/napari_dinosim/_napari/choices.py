@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
+from napari_dinosim._napari.map_looks import redress
 from napari_dinosim._napari.preferences import with_live
 from napari_dinosim._napari.roles import key_of
 from napari_dinosim._napari.sentences import CLICK, FIRST, INTENSITY_CHANGED, RESOLUTION_CHANGED
@@ -15,6 +16,7 @@ from napari_dinosim.errors import ImageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from napari_dinosim._napari.class_layers import ClassLayers
     from napari_dinosim._napari.limits import Intensities
     from napari_dinosim._napari.maps import MapLayers
     from napari_dinosim._napari.offering import Offering
@@ -48,6 +50,7 @@ class Choices:
     session: SimilaritySession
     offering: Offering
     maps: MapLayers
+    class_layers: ClassLayers
     prompts: PromptsLayer
     regions: Regions
     _redraw: Any
@@ -137,7 +140,16 @@ class Choices:
 
     def stretch_over(self, normalisation: Normalisation) -> None:
         """Choose over what maps are stretched."""
+        before = self.session.normalisation
         self.session.set_normalisation(normalisation)
+        for layer in self.maps.all():
+            redress(layer, before, normalisation)
+        self.class_layers.redress(before, normalisation)
+        self.choices_changed.emit()
+
+    def limit_matches(self, threshold: float | None) -> None:
+        """Choose the cosine under which the best of an image is no match; None for none."""
+        self.session.set_threshold(threshold)
         self.choices_changed.emit()
 
     def combine(self, combine: Combine) -> None:

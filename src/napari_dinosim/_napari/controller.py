@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from superqt.utils import qthrottled
 
 from napari_dinosim._napari.choices import Choices
+from napari_dinosim._napari.class_layers import ClassLayers
 from napari_dinosim._napari.coordinates import shown_axes
 from napari_dinosim._napari.delivery import QtDelivery
 from napari_dinosim._napari.following import ImageFollowing
@@ -79,6 +80,7 @@ class Controller(Choices):
         self.maps = MapLayers(viewer, self.session, self.offering.of)
         self._images = ImageFollowing(self._watch, self.offering, self.session, self.maps)
         self.prompts = PromptsLayer(viewer)
+        self.class_layers = ClassLayers(viewer, self.session, self.offering, self.maps, self.prompts.labels.book)
         self.hover = HoverPreview(viewer, self.session, self.offering, self.maps, self.prompts.changed)
         self.regions = Regions(viewer, self.engine, self.prompts.labels.book, self._grid)
         self.overlay = PatchOverlay(viewer)
@@ -187,6 +189,7 @@ class Controller(Choices):
             self.maps.remove(key)
         else:
             self.maps.update(found.image)
+        self.class_layers.update(key)
 
     def checked(self) -> list[Image]:
         """List the images that are searched, the topmost first; of a composition, its first channel."""
@@ -204,6 +207,7 @@ class Controller(Choices):
         self.prompts.release()
         self.regions.close()
         self.maps.shutdown()
+        self.class_layers.shutdown()
         for emitter, callback in self._viewer_connections():
             emitter.disconnect(callback)
 
@@ -229,6 +233,7 @@ class Controller(Choices):
         self._watch.listed.connect(self._listed)
         self._images.listed.connect(self.rows_changed.emit)
         self._images.moved.connect(self._moved)
+        self._watch.placed.connect(self.class_layers.follow)
         for emitter, callback in self._viewer_connections():
             emitter.connect(callback)
         self._watch.follow()

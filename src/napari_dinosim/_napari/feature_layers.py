@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from napari_dinosim._napari.inputs import fingerprint
 from napari_dinosim._napari.lazy_map import LazyMap, PatchValues, pyramid_steps
 from napari_dinosim._napari.maps import REAL_PIXELS
 from napari_dinosim._napari.results import find, put
-from napari_dinosim._napari.roles import CLUSTERS, COLOURS, MARK, key_of, mark
+from napari_dinosim._napari.roles import CLUSTERS, COLOURS, MARK, PREVIEW, SEGMENTS, key_of, mark
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,12 +24,21 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_dinosim._napari.controller import Controller
+    from napari_dinosim._napari.lazy_map import Gridded
     from napari_dinosim._napari.searched import Searched
     from napari_dinosim.embeddings import PatchEmbeddings
     from napari_dinosim.planes import Axes, PlaneIndex
 
-TITLES = {COLOURS: "PCA · {}", CLUSTERS: "clusters · {}"}
-OPACITY = {COLOURS: 0.8, CLUSTERS: 0.6}
+TITLES = {
+    COLOURS: "PCA · {}",
+    CLUSTERS: "clusters · {}",
+    SEGMENTS: "labels · {}",
+    PREVIEW: "labels (preview) · {}",
+}
+OPACITY = {COLOURS: 0.8, CLUSTERS: 0.6, SEGMENTS: 0.7, PREVIEW: 0.5}
+
+REAL_STACK = 1 << 27
+"""A stack of labels of at most so many pixels is a real array, that can be painted in: half a gigabyte."""
 
 NO_COLOUR = np.zeros(4, dtype=np.uint8)
 """Red, green, blue and alpha of what is not embedded: transparent."""
@@ -62,16 +72,26 @@ class Taken:
     def data(self, values: Mapping[PlaneIndex, NDArray[Any]], blank: NDArray[Any]) -> Any:
         """Make the data of a layer: an array for a flat image of up to 4096² pixels, else lazy; for a worker."""
         planes = {plane: PatchValues(self.embeddings[plane].grid, each) for plane, each in values.items()}
+        return self.laid(planes, blank)
 
-        def lookup(plane: PlaneIndex) -> PatchValues | None:
-            return planes.get(self.found.plane(plane))
+    def laid(self, planes: Mapping[PlaneIndex, Gridded], blank: NDArray[Any], *, stacks: bool = False) -> Any:
+        """Make the data of a layer of what there is for each plane; ``stacks`` of bounded size are arrays too."""
+        if self._large or not (len(self.shape) == 2 or (stacks and math.prod(self.shape) <= REAL_STACK)):
+            return self.lazy(planes, blank)
+        return LazyMap(self.shape, self._lookup(planes), axes=lambda: self.axes_now, blank=blank)[...]
 
-        large = self.shape[-2] * self.shape[-1] > REAL_PIXELS
-        if len(self.shape) == 2 and not large:
-            return LazyMap(self.shape, lookup, axes=lambda: self.axes_now, blank=blank)[...]
-        steps = pyramid_steps((self.shape[-2], self.shape[-1])) if large else [1]
-        levels = [LazyMap(self.shape, lookup, step, self.axes, blank) for step in steps]
-        return levels if large else levels[0]
+    def lazy(self, planes: Mapping[PlaneIndex, Gridded], blank: NDArray[Any]) -> Any:
+        """Make the data of a layer that looks at what there is for each plane when it is drawn."""
+        steps = pyramid_steps((self.shape[-2], self.shape[-1])) if self._large else [1]
+        levels = [LazyMap(self.shape, self._lookup(planes), step, self.axes, blank) for step in steps]
+        return levels if self._large else levels[0]
+
+    @property
+    def _large(self) -> bool:
+        return self.shape[-2] * self.shape[-1] > REAL_PIXELS
+
+    def _lookup(self, planes: Mapping[PlaneIndex, Gridded]) -> Callable[[PlaneIndex], Gridded | None]:
+        return lambda plane: planes.get(self.found.plane(plane))
 
 
 def take(controller: Controller) -> list[Taken]:
@@ -122,6 +142,18 @@ class FeatureLayers:
     def show_clusters(self, taken: Taken, data: Any, **more: Any) -> Labels | None:
         """Show labels over an image, and note ``more`` in the layer; None where the image is gone."""
         return self._show(CLUSTERS, taken, data, Labels, more)
+
+    def show_segments(self, taken: Taken, data: Any, **more: Any) -> Labels | None:
+        """Show labels made of a map over an image; None where the image is gone."""
+        return self._show(SEGMENTS, taken, data, Labels, more)
+
+    def show_preview(self, taken: Taken, data: Any) -> Labels | None:
+        """Show what labels would be; None where the image is gone."""
+        return self._show(PREVIEW, taken, data, Labels, {})
+
+    def held(self, kind: str, key: str) -> Any:
+        """Layer of a kind over an image, where there is one."""
+        return find(self._controller.viewer, kind, key)
 
     def _show(self, kind: str, taken: Taken, data: Any, make: Callable[..., Any], more: dict[str, Any]) -> Any:
         image, viewer = taken.found.image, self._controller.viewer

@@ -12,7 +12,7 @@ from superqt.utils import qdebounced
 from napari_dinosim._napari.coordinates import leading_shape, place_like, placement, plane_shape, shown_axes
 from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.lazy_map import LazyMap, pyramid_steps
-from napari_dinosim._napari.preferences import map_looks
+from napari_dinosim._napari.map_looks import looks_of
 from napari_dinosim._napari.results import find, put
 from napari_dinosim._napari.roles import MAP, key_of, mark
 from napari_dinosim._napari.searched import Searched
@@ -62,6 +62,10 @@ class MapLayers:
         self.awaits_preview = False
         self._draw = qdebounced(guarded(self.draw_written), timeout=0)
         self._draw_thumbnails = qdebounced(guarded(self._refresh_thumbnails), timeout=THUMBNAIL_MS)
+
+    def all(self) -> list[Image]:
+        """List the maps that there are."""
+        return list(self._layers.values())
 
     def __getitem__(self, key: str) -> Image | None:
         return self._layers.get(key)
@@ -174,7 +178,7 @@ class MapLayers:
     def _add(self, image: Image, lazy: bool) -> Image:
         key, found = key_of(image), self._searched(image)
         data = self._data(image, lazy)
-        looks = map_looks() | {"contrast_limits": (0, 1), "interpolation2d": "nearest"}
+        looks = looks_of(self._session.normalisation)
         layer = Image(
             data,
             multiscale=isinstance(data, list),

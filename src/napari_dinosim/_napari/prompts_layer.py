@@ -19,6 +19,7 @@ from napari_dinosim._napari.coordinates import (
     realign,
     shown_axes,
     to_data,
+    to_world,
     world_matrix,
 )
 from napari_dinosim._napari.guard import guarded
@@ -30,10 +31,11 @@ from napari_dinosim._napari.undoing import BEGINNINGS, Undoing
 from napari_dinosim.prompts import POSITIVE, Prompt
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from napari.components import ViewerModel
     from napari.layers import Image, Layer
+    from numpy.typing import NDArray
 
     from napari_dinosim._napari.searched import Searched
 
@@ -98,7 +100,7 @@ class PromptsLayer:
         self.undoing.leave()
         self.layer = self._snapshot = None
 
-    def read(self, images: Sequence[Searched]) -> Reading:
+    def read(self, images: Sequence[Searched], only: Collection[int] | None = None) -> Reading:
         """Say which prompt each point is.
 
         A point belongs to the topmost visible image under it at the moment it is placed, and keeps to it until it is
@@ -108,6 +110,8 @@ class PromptsLayer:
         ----------
         images : sequence of Searched
             The checked images, the topmost first.
+        only : collection of int, optional
+            Numbers of the points that are asked for; by default all.
         """
         if self.layer is None:
             return Reading()
@@ -127,7 +131,9 @@ class PromptsLayer:
                 continue
             here = {key: (found, places[key][index]) for key, found in keys.items()}
             meant, owner = read_point(here, self._owners.get(point.tobytes()), world.shape[1], taken, axes)
-            if isinstance(meant, Prompt):
+            if only is not None and index not in only:
+                pass
+            elif isinstance(meant, Prompt):
                 prompts.append(replace(meant, label=labels[index]))
             else:
                 left_out[meant] += 1
@@ -149,6 +155,24 @@ class PromptsLayer:
 
     def _own(self, owners: Mapping[bytes, Owner]) -> None:
         self._owners = dict(owners)
+
+    def place(self, image: Image, owner: Owner, point: NDArray[np.float64]) -> None:
+        """Add a point on a place of an image, as if clicked there, whatever lies above it.
+
+        Parameters
+        ----------
+        image : Image
+        owner : Owner
+            The image, by its key, and the plane.
+        point : ndarray of shape (ndim,)
+            In the data coordinates of the image.
+        """
+        if self.layer is None:
+            return
+        units = self._viewer.layers.units
+        here = to_data(self.layer, to_world(image, point, units), units, self._viewer.dims.point)
+        self._owners[here.tobytes()] = owner  # before it is added: napari tells of it at once
+        self.layer.add(here[None])
 
     def _make(self, reference: Image) -> Points:
         return Points(

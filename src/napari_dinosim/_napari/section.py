@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtGui import QIcon
-from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from napari_dinosim._napari.guard import guarded
@@ -48,6 +48,7 @@ class Section(QCollapsible):  # type: ignore[misc]
         button = self.toggleButton()
         button.setStyleSheet(button.styleSheet() + "background: transparent; padding: 4px;")
         button.setToolTip(tooltip)
+        button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)  # a long title widens no dock
         self.toggled.connect(guarded(self._show_title))
 
     def entitle(self, title: str) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from napari_dinosim.analysis.nearest import nearest_patches
 from napari_dinosim.analysis.places import BestPlaces
 from napari_dinosim.errors import Cancelled, NotEmbeddedError, OutsideImageError, SelectionError
+from napari_dinosim.prompts import NEGATIVE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -41,7 +42,7 @@ class Match:
     y, x : float
         Middle of its patch in pixels of the plane, pixel centres at integers.
     score : float
-        Cosine with the query, in [-1, 1].
+        Cosine with the query, in [-1, 1], or in [-2, 2] where that with negative prompts is subtracted.
     rank : int
         1 for the best of its input.
     plane : tuple of int
@@ -98,7 +99,7 @@ class Mutual:
         Parameters
         ----------
         prompts : iterable of Prompt
-            Such as ``session.prompts``.
+            Such as ``session.prompts``; negative ones do not count.
         embeddings : callable(key, plane) -> PatchEmbeddings or None
             Such as ``session.embeddings``.
         """
@@ -107,7 +108,7 @@ class Mutual:
         for prompt in prompts:
             home = prompt.source, prompt.plane
             found = embeddings(*home)
-            if found is None:
+            if found is None or prompt.label == NEGATIVE:
                 continue
             try:
                 found.query([(prompt.y, prompt.x)])
@@ -176,7 +177,7 @@ class MatchCriteria:
         Smallest distance of two matches of one plane, in the unit of the pixel size, between the middles of their
         patches. 0 gives every patch.
     threshold : float
-        Lowest cosine of a match, in [-1, 1].
+        Lowest score of a match: a cosine, in [-1, 1], or in [-2, 2] where that with negative prompts is subtracted.
 
     Raises
     ------
@@ -186,16 +187,16 @@ class MatchCriteria:
 
     k: int = 10
     radius: float = 0.0
-    threshold: float = -1.0
+    threshold: float = -2.0
 
     def __post_init__(self) -> None:
         if self.k < 1:
             raise SelectionError(f"matches: found k = {self.k}, expected at least 1. Ask for one match or more.")
         if not self.radius >= 0:
             raise SelectionError(f"matches: found a radius of {self.radius:g}, expected 0 or more.")
-        if not -1 <= self.threshold <= 1:
+        if not -2 <= self.threshold <= 2:
             raise SelectionError(
-                f"matches: found a threshold of {self.threshold:g}, expected a cosine, from -1 to 1. "
+                f"matches: found a threshold of {self.threshold:g}, expected a score, from -2 to 2. "
                 "Maps on screen are stretched to [0, 1]; their scores are cosines."
             )
 

@@ -44,7 +44,7 @@ class BestPlaces:
         grid: PatchGrid,
         radius: float = 0.0,
         pixel_size: tuple[float, float] = (1.0, 1.0),
-        threshold: float = -1.0,
+        threshold: float = -2.0,
     ) -> None:
         self._left = np.where(scores >= threshold, scores, np.float32(-np.inf))
         self._tops = self._left.max(axis=1)
