@@ -309,7 +309,7 @@ def test_the_layer_is_found_again_and_a_copy_is_not_ours(bench, encoders):
         assert again.regions.layer is made
         again.read_prompts()
         assert [region.label for region in again.session.prompts.regions] == ["negative"]
-        assert "N" in {str(key) for key in made.keymap}
+        assert "K" in {str(key) for key in made.keymap}
     finally:
         again.shutdown()
     assert not made.keymap

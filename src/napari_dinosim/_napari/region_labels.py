@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from napari.layers import Shapes
 
-SWITCH, RELABEL = "N", "Shift-N"
+SWITCH, RELABEL = "K", "Shift-K"
 """Keys on the regions layer, in napari's words: those of the points are napari's own here, for drawing paths."""
 
 FACE_ALPHA = 0.15
