@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from napari_dinosim.errors import LabelError
 from napari_dinosim.prompts import POSITIVE, clean_label
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from napari.components import ViewerModel
     from napari.layers import Points
@@ -55,7 +56,7 @@ class PointLabels:
         self._layer: Points | None = None
         self._on_defaults = guarded(self._keep_current)
         self._keys = {coerce_keybinding(SWITCH): self._switch, coerce_keybinding(RELABEL): self._relabel}
-        self._several = False
+        self._several, self._meanwhile = False, ""
         self.book.changed.connect(self._book_changed)
 
     def attach(self, layer: Points) -> None:
@@ -102,6 +103,18 @@ class PointLabels:
     def counts(self) -> Counter[str]:
         """How many points each label has."""
         return Counter(self.labels)
+
+    @contextmanager
+    def adding(self, label: str) -> Iterator[None]:
+        """Let points that are added meanwhile have a label; the next ones of the person's have theirs again."""
+        self.book.meet([label])
+        self._meanwhile = label
+        self._keep_current()
+        try:
+            yield
+        finally:
+            self._meanwhile = ""
+            self._keep_current()
 
     def relabel(self, label: str, points: Iterable[int] | None = None) -> int:
         """Give points another label, by default the selected ones; returns how many."""
@@ -165,7 +178,7 @@ class PointLabels:
 
     def _keep_current(self, _event: object = None) -> None:
         """Have the next points get the current label, whatever is selected: napari gives them that of the selection."""
-        layer, current = self._layer, self.book.current
+        layer, current = self._layer, self._meanwhile or self.book.current
         if layer is None or COLUMN not in layer.features:
             return
         if list(layer.feature_defaults.get(COLUMN, ())) != [current]:

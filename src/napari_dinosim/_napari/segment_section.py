@@ -143,8 +143,11 @@ class SegmentSection(Section):
         for tick in (self.holes, self.edges):
             tick.clicked.connect(change)
         self.preview.clicked.connect(guarded(self.segmenting.preview))
-        self.segmenting.previewed.connect(self.said.setText)
+        self.segmenting.previewed.connect(self._say)
         self.segmenting.task.told.connect(self._tell)
+
+    def _say(self, text: str) -> None:
+        self.said.setText(text)
 
     def _tell(self, text: str, is_error: bool) -> None:
         if not is_error and self.preview.isChecked():  # what was made takes its place
