@@ -394,3 +394,22 @@ def test_more_representatives_than_patches_give_as_many_as_there_are():
     desk.start()
     np.testing.assert_allclose(desk.session.shown_map("a").scores, 1, atol=1e-6)
     assert not desk.messages
+
+
+def test_a_file_keeps_the_vectors_of_regions():
+    from napari_dinosim.records.making import prompt_set, record_image, record_query, record_session
+
+    desk = Desk()
+    image = as_bytes(halves())
+    desk.add("a", image)
+    desk.session.set_prompts(PromptSet(regions=(square("a", 0, 64, 32, representatives=2), square("a", 90, 140, 30))))
+    desk.start()
+    before = desk.session.shown_map("a").scores.clone()
+    record = record_query(desk.session)
+    assert record.labels[-1] == "positive"
+    found = prompt_set(record_session(desk.session, [record_image("a", image)]), {"a"})
+    assert len(found.loose) == len(record.labels) >= 2
+    desk.session.set_prompts(found)
+    np.testing.assert_allclose(desk.session.shown_map("a").scores, before, atol=1e-6)
+    desk.session.set_prompts(PromptSet(regions=(square("b", 0, 64, 32), square("a", 2, 10, 30, shape=(400, 500)))))
+    assert prompt_set(record_session(desk.session, [record_image("a", image)]), {"a"}).loose == ()
