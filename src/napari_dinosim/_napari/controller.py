@@ -69,7 +69,7 @@ class Controller(Choices):
         patch_size: Callable[[EncoderChoice], int | None],
     ) -> None:
         super().__init__()
-        self.viewer, self._patch_size = viewer, patch_size
+        self.viewer, self._patch_size, self.slot = viewer, patch_size, slot
         self.deliver = QtDelivery()
         self.engine = Engine(self.deliver)
         self.session = SimilaritySession(self.engine, encoder, slot)
@@ -147,7 +147,7 @@ class Controller(Choices):
     def read_prompts(self) -> None:
         """Replace the session's prompts by what the points say."""
         reading = self.prompts.read(self.offering.checked())
-        prompts = PromptSet(reading.prompts, self.combined_by)
+        prompts = PromptSet(reading.prompts, self.combined_by, loose=self.prompts.loose)
         self.session.set_prompts(prompts)
         if reading.left_out:
             self.viewer.status = reading.text

@@ -201,7 +201,7 @@ class ImageRecord:
         What that came to: the intensities that became 0 and 1. None where it passes through unchanged, and for
         compositions, whose channels have their own.
     covered : tuple of float, optional
-        Pixels that a patch covered along each of its axes; None for as many as it has.
+        How many pixels a patch covered along each axis, colours left out; None for as many as it has.
     """
 
     key: str

@@ -98,8 +98,8 @@ def record_session(session: SimilaritySession, images: Iterable[ImageRecord]) ->
     return SessionRecord(
         encoder=EncoderRecord(session.encoder, embedded_by(session)),
         images=tuple(
-            replace(known[key], plane=session.shown_plane(key), covered=image.covered)
-            for key, image in session.inputs.items()
+            replace(known[key], plane=session.shown_plane(key), covered=one.covered)
+            for key, one in session.inputs.items()
         ),
         prompts=tuple(PromptRecord(place_of(prompt), prompt.label) for prompt in prompts),
         loose=loose_records(prompts),
