@@ -35,7 +35,7 @@ class ObjectsSection(Section):
         self._controller = controller
         self.measuring = Measuring(controller)
         self.layer, self.column, self.least = QComboBox(), QComboBox(), QDoubleSpinBox()
-        self.colour, self.like = QPushButton("Colour by it"), QPushButton("Like the selected object")
+        self.colour, self.like = QPushButton("Colour by it"), QPushButton("Like the selected")
         tip = "Write each object's scores and mean embedding into the features of the layer; columns of yours stay."
         self.measure = TaskButton(self.measuring.task, "Measure objects", tip, self._measure)
         self._arrange()
