@@ -15,6 +15,8 @@ from events import spin
 from napari_dinosim._napari import registry
 from napari_dinosim._napari.controller import Controller
 from napari_dinosim._napari.encoder_choices import patch_size
+from napari_dinosim._napari.map_section import MapSection
+from napari_dinosim._napari.prompts_section import PromptsSection
 from napari_dinosim._napari.widget import DinosimWidget
 from napari_dinosim.loading import EncoderChoice, EncoderSlot
 from pictures import colours, greys
@@ -124,7 +126,8 @@ def test_second_widget_begins_as_the_first_is_set(desk):
     found.controller.combine("mean")
     found.patches.value = True
     second = DinosimWidget(found.viewer)
-    assert (second.encoder.value, second.combine.value, second.patches.value) == ("builtin", "mean", True)
+    combine, patches = second.section(PromptsSection).combine, second.section(MapSection).patches
+    assert (second.encoder.value, combine.currentData(), patches.value) == ("builtin", "mean", True)
     second.native.deleteLater()
     spin(0.05)
 

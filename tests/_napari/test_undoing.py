@@ -100,7 +100,7 @@ def test_history_goes_with_its_layer_and_begins_anew_with_an_old_one(bench):
     bench.start()
     bench.point(layer, (37, 120))
     undoing, points = bench.controller.prompts.undoing, bench.prompts
-    assert len(points.keymap) == 2
+    assert len(points.keymap) == 4
     bench.controller.prompts.release()  # as the × does
     assert (undoing.undoable, dict(points.keymap)) == ("", {})
     bench.start()

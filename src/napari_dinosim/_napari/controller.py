@@ -71,7 +71,7 @@ class Controller(Choices):
         patch_size: Callable[[EncoderChoice], int | None],
     ) -> None:
         super().__init__()
-        self.viewer, self._patch_size = viewer, patch_size
+        self.viewer, self._patch_size, self.slot = viewer, patch_size, slot
         self.deliver = QtDelivery()
         self.engine = Engine(self.deliver)
         self.session = SimilaritySession(self.engine, encoder, slot)
@@ -172,7 +172,7 @@ class Controller(Choices):
         """Replace the session's prompts by what the points and regions say."""
         images = self.offering.checked()
         reading, regions = self.prompts.read(images), self.regions.read(images)
-        prompts = PromptSet(reading.prompts, self.combined_by, regions.prompts)
+        prompts = PromptSet(reading.prompts, self.combined_by, regions.prompts, self.prompts.loose)
         self.session.set_prompts(prompts)
         said = sentence(reading, regions)
         if reading.left_out or regions.problem:

@@ -275,6 +275,13 @@ class Offering:
             return composed_input(found.layers, found.name, revisions, self._viewer.layers.units)
         return image_input(found.image, self._revisions[found.image], self._limits(found.image))
 
+    def finders(self, found: Searched) -> list[Finder]:
+        """Return what finds the limits of an image, or of each channel along an axis; to be called in a worker."""
+        if found.channel_axis is None:
+            return [] if found.composed else [self._limits(found.image)[1]]
+        layer, intensity = found.image, self.intensities.of(found.key)
+        return list(self._finders.channels(layer, self._revisions[layer], intensity, found.channel_axis)[1])
+
     def _limits(self, layer: Image) -> tuple[Hashable, Finder]:
         own = self._own_limits(layer)
         if not self.intensities.shared or own[0] is None:

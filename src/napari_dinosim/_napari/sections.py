@@ -16,6 +16,7 @@ from napari_dinosim._napari.regions_section import RegionsSection
 from napari_dinosim._napari.resolution_section import ResolutionSection
 from napari_dinosim._napari.scores_section import ScoresSection
 from napari_dinosim._napari.segment_section import SegmentSection
+from napari_dinosim._napari.session_section import SessionSection
 from napari_dinosim._napari.undo_section import UndoSection
 
 if TYPE_CHECKING:
@@ -45,5 +46,6 @@ def make_sections(controller: Controller, images: ImageList) -> dict[str, list[S
             MatchesSection(controller),
             ObjectsSection(controller),
             FeaturesSection(controller),
+            SessionSection(controller),
         ],
     }

@@ -97,7 +97,10 @@ def record_session(session: SimilaritySession, images: Iterable[ImageRecord]) ->
     prompts = session.prompts
     return SessionRecord(
         encoder=EncoderRecord(session.encoder, embedded_by(session)),
-        images=tuple(replace(known[key], plane=session.shown_plane(key)) for key in session.inputs),
+        images=tuple(
+            replace(known[key], plane=session.shown_plane(key), covered=one.covered)
+            for key, one in session.inputs.items()
+        ),
         prompts=tuple(PromptRecord(place_of(prompt), prompt.label) for prompt in prompts),
         loose=loose_records(prompts, region_vectors(session)),
         settings=Settings(prompts.combine, session.scope, session.normalisation, session.threshold),
