@@ -126,8 +126,7 @@ class Choices:
 
     def _sample(self) -> None:
         """Have the session sample images as is chosen."""
-        for found in self.offering.checked():
-            self.offering.offer(found)
+        self.offering.offer(*self.offering.checked())
         self.session.set_encoder(replace(self.session.encoder, finer=self.offering.resolution.finer))
         self.offering.refresh(RESOLUTION_CHANGED)
         self._redraw()

@@ -169,7 +169,7 @@ class Controller(Choices):
         self.told.emit("Cancelled. What is ready stays; press Start to go on.", False)
 
     def read_prompts(self) -> None:
-        """Replace the session's prompts by what the points and regions say."""
+        """Replace the session's prompts by what the points, regions and files say."""
         images = self.offering.checked()
         reading, regions = self.prompts.read(images), self.regions.read(images)
         prompts = PromptSet(reading.prompts, self.combined_by, regions.prompts, self.prompts.loose)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from napari_dinosim._napari.encoder_section import EncoderSection
 from napari_dinosim._napari.extent_section import ExtentSection
 from napari_dinosim._napari.features_section import FeaturesSection
+from napari_dinosim._napari.figure_section import FigureSection
 from napari_dinosim._napari.intensity_box import IntensityBox
 from napari_dinosim._napari.map_section import MapSection
 from napari_dinosim._napari.matches_section import MatchesSection
@@ -47,5 +48,6 @@ def make_sections(controller: Controller, images: ImageList) -> dict[str, list[S
             ObjectsSection(controller),
             FeaturesSection(controller),
             SessionSection(controller),
+            FigureSection(controller),
         ],
     }
