@@ -393,3 +393,22 @@ def test_an_object_by_keyboard_from_the_section(desk):
     assert_map(found, layer, expected_map(image / 255, mean_of(image / 255, marked == 7)))
     assert found.viewer.layers.selection.active is objects
     assert section.text().endswith("Regions: 1")
+
+
+def test_a_rectangle_drawn_beside_every_image_is_told_and_one_on_it_found(desk):
+    image = colours(*SHAPE)
+    layer = Image(image, name="a")
+    found = desk(layer)
+    found.start()
+    QTest.mouseClick(found.unfold(RegionsSection).draw, Qt.MouseButton.LeftButton)
+    regions = found.ours("regions")[0]
+    regions.mode = "add_rectangle"
+    found.drag(layer, (160, 20), (190, 60))
+    found.wait()
+    assert "outside every checked image" in found.widget.message.native.text()
+    assert found.map_of(layer) is None
+    found.drag(layer, (20.2, 40.2), (59.8, 109.8))
+    found.wait()
+    drawn = regions.data[1]
+    np.testing.assert_allclose([drawn.min(axis=0), drawn.max(axis=0)], [(20.2, 40.2), (59.8, 109.8)], atol=0.5)
+    assert_map(found, layer, expected_map(image / 255, mean_of(image / 255, inside(drawn))))

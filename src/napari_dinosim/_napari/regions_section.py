@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 OFFERED = min(8, MOST_REPRESENTATIVES)
 """More representatives than this are found by no eye."""
 
-NO_LABELS = "no Labels layer is open"
+NO_LABELS = "no Labels layer"
 
 DRAW_TIP = (
     "Make the layer 'DINOSim regions', or take it up again, and draw: polygon, rectangle, ellipse or path. What looks "
