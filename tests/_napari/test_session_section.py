@@ -59,8 +59,6 @@ def begin(section, monkeypatch, path) -> None:
 def question() -> QMessageBox | None:
     shown = (one for one in QApplication.topLevelWidgets() if one.isVisible())
     boxes = [one for one in shown if one.objectName() == "dinosim_question"]
-        one for one in QApplication.topLevelWidgets() if one.objectName() == "dinosim_question" and one.isVisible()
-    ]
     return boxes[0] if boxes else None
 
 
