@@ -220,9 +220,18 @@ class Segmenting:
             names = session.classes or (SIMILAR,)
             looks = [book.look(name).colour if name in book.labels else "#ff2d78" for name in names]
             colours: dict[int | None, Any] = dict(enumerate(looks, 1))
-            layer.colormap = DirectLabelColormap(color_dict={None: (0, 0, 0, 0), 0: (0, 0, 0, 0)} | colours)
+            wanted = DirectLabelColormap(color_dict={None: (0, 0, 0, 0), 0: (0, 0, 0, 0)} | colours)
+            if not _same_colours(layer.colormap, wanted):  # to set them draws the layer anew
+                layer.colormap = wanted
         elif isinstance(layer.colormap, DirectLabelColormap):  # it has no colours for objects
             layer.colormap = label_colormap(49)
+
+
+def _same_colours(one: Any, other: DirectLabelColormap) -> bool:
+    held = one.color_dict if isinstance(one, DirectLabelColormap) else {}
+    return held.keys() == other.color_dict.keys() and all(
+        np.array_equal(held[label], colour) for label, colour in other.color_dict.items()
+    )
 
 
 def _laid(
