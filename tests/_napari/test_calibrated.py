@@ -90,8 +90,9 @@ def test_a_real_map_is_drawn_where_its_image_is(desk, place):
     assert differing(found, layer, np.roll(data, 1, axis=1)) > 100
 
 
-@pytest.mark.parametrize("place", ["rotated and sheared", "µm"])
-@pytest.mark.parametrize(("covered", "finer"), [(23, 1), (40, 2), (7, 1)])
+@pytest.mark.parametrize(
+    ("place", "covered", "finer"), [("rotated and sheared", 23, 1), ("µm", 40, 2), ("anisotropic", 7, 1)]
+)
 def test_a_map_of_other_patches_is_drawn_where_its_image_is(desk, place, covered, finer):
     layer = Image(colours(*SHAPE), name="a", **PLACES[place])
     found = desk(layer)
