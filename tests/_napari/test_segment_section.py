@@ -100,6 +100,31 @@ def test_edges_are_snapped_to_the_image(bench, segmenting):
     assert wrong < 0.005
 
 
+def test_edges_tell_progress_within_a_plane(bench, segmenting):
+    layer = bench.add(np.tile(blobs(), (5, 5, 1)), name="a")  # two by two tiles
+    bench.start()
+    bench.point(layer, (20, 50))
+    told = []
+    segmenting.task.progressed.connect(told.append)
+    make(bench, segmenting, edges="image")
+    assert any(0 < fraction < 1 for fraction in told if fraction is not None)
+
+
+def test_cancelled_no_labels_are_made(bench, segmenting):
+    stack = np.stack([np.tile(blobs(), (5, 5, 1))] * 2)
+    layer = bench.add(stack, name="a", rgb=True)
+    bench.viewer.dims.set_current_step(0, 0)
+    bench.start()
+    bench.point(layer, (0, 20, 50))
+    segmenting.follow(Segmentation(0.9, edges="image"))
+    segmenting.make()
+    segmenting.task.cancel()
+    assert spin(20, lambda: not segmenting.task.running)
+    spin(0.3)
+    assert labels_over(bench, layer) == []
+    assert bench.told[-1][0] == "Cancelled: no labels were made."
+
+
 def test_classes_are_one_layer_with_names(bench, segmenting):
     image = blobs()
     layer = bench.add(image, name="a")
@@ -144,6 +169,34 @@ def test_painted_labels_are_never_written_over(bench, segmenting):
     (second,) = [one for one in labels_over(bench, layer) if one is not first]
     np.testing.assert_array_equal(first.data, painted)
     assert (np.asarray(second.data) > 0).sum() > (painted > 0).sum()
+
+
+def test_a_thin_stroke_in_large_labels_is_noticed(bench, segmenting, monkeypatch):
+    monkeypatch.setattr("napari_dinosim._napari.inputs.FINGERPRINT_BYTES", 2048)  # only some rows are looked at
+    layer = bench.add(blobs(), name="a")
+    bench.start()
+    bench.point(layer, (20, 50))
+    make(bench, segmenting)
+    (first,) = labels_over(bench, layer)
+    first.brush_size = 1
+    first.paint((85, 5), 7)
+    make(bench, segmenting, threshold=0.2)
+    assert first.data[85, 5] == 7
+    assert len(labels_over(bench, layer)) == 2
+
+
+def test_objects_have_colours_after_all_were_one(bench, segmenting):
+    layer = bench.add(blobs(), name="a")
+    bench.start()
+    bench.point(layer, (20, 50))
+    make(bench, segmenting)
+    make(bench, segmenting, objects="components")
+    (found,) = labels_over(bench, layer)
+    colours = [found.get_color(label) for label in (1, 2)]
+    assert all(colour[3] == 1 for colour in colours)
+    assert np.abs(colours[0] - colours[1]).max() > 0.1
+    make(bench, segmenting)
+    np.testing.assert_allclose(found.get_color(1), (1, 0x2D / 255, 0x78 / 255, 1), atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -171,6 +171,8 @@ class FeatureLayers:
             name, opacity = TITLES[kind].format(taken.found.name), OPACITY[kind]
             place = placement(image)
             layer = make(data, name=name, opacity=opacity, metadata=noted, multiscale=multiscale, **place)
+            if isinstance(layer, Labels):
+                layer.events.paint.connect(_painted)
             above = [*taken.found.layers, self._controller.maps[taken.found.key]]
             above += [find(viewer, other, taken.found.key) for other in TITLES]
             put(viewer, layer, [other for other in above if other is not None])
@@ -197,3 +199,10 @@ class FeatureLayers:
 def _edited(layer: Any) -> bool:
     """Whether somebody has drawn into a layer that we made."""
     return bool(fingerprint(layer.data) != layer.metadata[MARK]["written"])
+
+
+def _painted(event: Any) -> None:
+    """Note that somebody has drawn: the checksum of a large array looks at some rows only. Outlives the widget."""
+    noted = event.source.metadata.get(MARK)
+    if noted is not None:
+        noted["written"] = None

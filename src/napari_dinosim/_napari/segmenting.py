@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.utils.colormaps import DirectLabelColormap
+from napari.utils.colormaps import DirectLabelColormap, label_colormap
 from psygnal import Signal
 from superqt.utils import qdebounced
 
@@ -17,6 +18,7 @@ from napari_dinosim._napari.lazy_map import PatchValues
 from napari_dinosim._napari.roles import PREVIEW
 from napari_dinosim._napari.task import Task
 from napari_dinosim.analysis.recipe import SIMILAR, Segmentation
+from napari_dinosim.errors import Cancelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -157,11 +159,14 @@ class Segmenting:
                 found: dict[PlaneIndex, Segments] = {}
                 table: dict[str, list[Any]] = {}
                 for plane in one.taken.embeddings:
+                    if job.cancelled:
+                        raise Cancelled("cancelled while labels were made")
                     segments = one.segments(plane, recipe)
                     if segments is not None:
                         first = 0 if recipe.objects == "together" else max(table.get("index", []), default=0)
                         found[plane] = segments
-                        planes[plane] = _laid(one, plane, segments, recipe, first, table, job)
+                        advance = partial(_advance, job, count, total)
+                        planes[plane] = _laid(one, plane, segments, recipe, first, table, job, advance)
                     count += 1
                     job.advance(count, total)
                 made.append((one, found, one.taken.laid(planes, NO_LABEL, stacks=True), table))
@@ -215,7 +220,18 @@ class Segmenting:
             names = session.classes or (SIMILAR,)
             looks = [book.look(name).colour if name in book.labels else "#ff2d78" for name in names]
             colours: dict[int | None, Any] = dict(enumerate(looks, 1))
-            layer.colormap = DirectLabelColormap(color_dict={None: (0, 0, 0, 0), 0: (0, 0, 0, 0)} | colours)
+            wanted = DirectLabelColormap(color_dict={None: (0, 0, 0, 0), 0: (0, 0, 0, 0)} | colours)
+            if not _same_colours(layer.colormap, wanted):  # to set them draws the layer anew
+                layer.colormap = wanted
+        elif isinstance(layer.colormap, DirectLabelColormap):  # it has no colours for objects
+            layer.colormap = label_colormap(49)
+
+
+def _same_colours(one: Any, other: DirectLabelColormap) -> bool:
+    held = one.color_dict if isinstance(one, DirectLabelColormap) else {}
+    return held.keys() == other.color_dict.keys() and all(
+        np.array_equal(held[label], colour) for label, colour in other.color_dict.items()
+    )
 
 
 def _laid(
@@ -226,13 +242,14 @@ def _laid(
     first: int,
     table: dict[str, list[Any]],
     job: Job[Any],
+    advance: Callable[[int, int], None],
 ) -> Any:
     """Labels of one plane, numbered on from those of the planes before, whose rows are added to a table."""
     pixels = None
     if recipe.edges == "image":
         from napari_dinosim.analysis.edges import snap_edges
 
-        snapped = snap_edges(segments, one.read(plane), cancelled=lambda: job.cancelled)
+        snapped = snap_edges(segments, one.read(plane), on_progress=advance, cancelled=lambda: job.cancelled)
         pixels = np.bincount(snapped.ravel(), minlength=segments.count + 1)[1:]
         labels: Any = snapped
     else:
@@ -246,6 +263,11 @@ def _laid(
         table.setdefault(name, []).extend(column)
     numbered = np.where(labels > 0, labels + first, 0).astype(np.int32)
     return PixelLabels(numbered) if pixels is not None else PatchValues(segments.grid, numbered)
+
+
+def _advance(job: Job[Any], before: int, total: int, done: int, parts: int) -> None:
+    """Tell how many parts of a plane are done, after so many whole planes."""
+    job.advance(before * parts + done, total * parts)
 
 
 def said(found: Sequence[tuple[str, Segments | None]]) -> str:
