@@ -10,7 +10,7 @@ from napari.layers import Points
 from napari_dinosim._napari.coordinates import place_like, placement, plane_of, plane_shape
 from napari_dinosim._napari.jumping import point_in
 from napari_dinosim._napari.results import find, put
-from napari_dinosim._napari.roles import MATCHES, key_of, mark
+from napari_dinosim._napari.roles import MAP, MATCHES, key_of, mark
 from napari_dinosim.analysis.matches import Match
 
 if TYPE_CHECKING:
@@ -75,7 +75,8 @@ class MatchLayers:
         }
         if layer is None:
             layer = self._make(found, points, features)
-            put(self._viewer, layer, found.layers)
+            heat = find(self._viewer, MAP, found.key)  # which would tint the rings
+            put(self._viewer, layer, [*found.layers, *([heat] if heat is not None else [])])
         elif not np.array_equal(layer.data, points):
             layer.selected_data = set()  # before fewer points: napari keeps the numbers of those that are gone
             layer.data = points
@@ -119,7 +120,7 @@ class MatchLayers:
             face_color="transparent",
             border_color=COLOUR,
             border_width=0.15,
-            text={"string": "{rank}: {score:.2f}", "color": COLOUR, "size": 9, "anchor": "upper_left"},
+            text={"string": "{rank}", "color": COLOUR, "size": 9, "anchor": "upper_left"},
             metadata=mark(MATCHES, source=found.key),
             **placement(found.image),
         )
