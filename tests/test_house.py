@@ -28,7 +28,7 @@ FLOORS = (
     ("plan", "underway", "querying", "scoring", "previewing", "reckoning"),
     ("schedule", "answers"),
     ("session",),
-    ("records",),
+    ("records", "panels"),
     ("cli", "demo", "_napari"),
 )
 """The rooms of the package from the ground up: each imports its own floor and those below, none above."""

@@ -1,5 +1,6 @@
 """What embedding will cost, told before it begins, is what it then does."""
 
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -7,12 +8,15 @@ import pytest
 
 from desk import A, B, Desk, patchwork
 from napari_dinosim.cache import EmbeddingCache
+from napari_dinosim.cost import encoded_patches
 from napari_dinosim.errors import ResolutionError
 from napari_dinosim.image import image_plane
+from napari_dinosim.partial import Window
 from napari_dinosim.plan import View
 from napari_dinosim.planes import PlaneView
-from napari_dinosim.reckoning import ENOUGH, EncoderFacts, Expected, Paces
+from napari_dinosim.reckoning import ENOUGH, EncoderFacts, Expected, Paces, _in_view, _meet
 from napari_dinosim.states import ImageInput
+from napari_dinosim.tiling import plan_windows
 
 FACTS = EncoderFacts(16, 3)
 
@@ -84,6 +88,55 @@ def test_of_the_visible_field_what_the_windows_in_view_have(desk, covered):
     found = desk.session.embeddings("large", ())
     cells = np.isfinite(found.cosine(found.query([(1600, 2100)])).numpy())
     assert foretold.patches == cells.sum() < cells.size
+
+
+@pytest.mark.parametrize("finer", [1, 2])
+@pytest.mark.parametrize("places", [(), ((2300, 70),), ((10, 3090), (1300, 1400), (2390, 5))])
+@pytest.mark.parametrize("view", [View(1500, 2000, 1700, 2200), View(0, 0, 2400, 900), View(-90, 3000, -20, 4000)])
+def test_windows_are_counted_as_if_each_was_looked_at(desk, view, places, finer):
+    image = image_of(patchwork(2400, 3100), (11.0, 13.0))
+    desk.session.set_scope("field")
+    desk.session.set_input("large", image)
+    desk.session.show_view("large", view)
+    desk.prompt(*(("large", y, x) for y, x in places))
+    plan, whole = desk.session._plan, image.grid((), 16)
+    focus = plan.focus(plan.key("large", ()), whole)
+    windows = [window for window in plan_windows(whole) if focus.rank(window)[0] == 0]
+    seen = np.zeros(whole.shape, bool)
+    for window in windows:
+        seen[window.row : window.row + window.rows, window.col : window.col + window.cols] = True
+    found = _in_view(plan, plan.key("large", ()), image.grid((), 16, finer))
+    assert found == (
+        seen.sum() * finer**2,
+        sum(encoded_patches(window, image.grid((), 16, finer)) for window in windows),
+    )
+    assert 0 < len(windows) < len(plan_windows(whole))
+
+
+def test_windows_meet_what_they_share_a_patch_with():
+    starts, spans = np.array([0, 9, 20]), [(begin, size) for begin in range(40) for size in (1, 5)]
+    expected = [
+        [Window(0, start, 1, 12).gap(Window(0, begin, 1, size)) == 0 for start in starts] for begin, size in spans
+    ]
+    np.testing.assert_array_equal(_meet(starts, 12, spans), expected)
+
+
+@pytest.mark.parametrize("scope", ["all", "plane", "field"])
+def test_reckoning_of_a_huge_image_does_not_hold_up_the_screen(desk, scope):
+    desk.session.set_scope(scope)
+    desk.session.set_input("small", image_of(patchwork(100, 100)))
+    desk.start()  # so that it is known how fast the encoder is
+    desk.session.cancel()
+    image = ImageInput("huge", (50_000, 50_000), lambda _plane: None, covered=(8.0, 8.0))
+    desk.session.set_input("huge", image)
+    desk.session.show_view("huge", View(0, 0, 40_000, 50_000))
+    took = []
+    for _ in range(3):
+        began = time.process_time()
+        found = desk.session.reckoning.expected("huge", image, replace(A, finer=4))
+        took.append(time.process_time() - began)
+    assert found.seconds > 0
+    assert min(took) < 0.05  # 3 ms; 130 ms when each window was made
 
 
 def test_seconds_come_from_what_was_measured(desk):

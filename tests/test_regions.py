@@ -14,7 +14,7 @@ from desk import Desk
 from napari_dinosim import PatchGrid, Region, RegionPrompt
 from napari_dinosim.errors import NotEmbeddedError, OutsideImageError, RegionError
 from napari_dinosim.mosaic import Mosaic
-from napari_dinosim.outlines import MOST_PIXELS, crosses_itself
+from napari_dinosim.outlines import MOST_PIXELS, outline_of
 from napari_dinosim.prompts import Prompt, PromptSet
 from napari_dinosim.representatives import MOST_PATCHES, representatives
 from planted import MeanColourEncoder
@@ -83,12 +83,9 @@ def test_a_polygon_is_cut_at_the_edge_of_the_image():
 
 def test_a_self_crossing_polygon_leaves_out_what_it_encloses_twice():
     star = [(50 + 40 * np.cos(a), 75 + 40 * np.sin(a)) for a in np.arange(5) * 4 * np.pi / 5]
-    assert crosses_itself(star)
     found = pixels_of(Region.polygon(star, SHAPE))
     assert not found[50, 75]
     assert found[80, 75]
-    assert not crosses_itself([(0, 0), (0, 9), (9, 9), (4, 4), (9, 0)])
-    assert crosses_itself([(0, 0), (9, 9), (0, 9), (9, 0)])
 
 
 def test_a_polygon_smaller_than_a_pixel_is_the_pixel_under_it():
@@ -96,6 +93,26 @@ def test_a_polygon_smaller_than_a_pixel_is_the_pixel_under_it():
     assert (region.top, region.left, region.pixels) == (20, 31, 1)
     assert region.is_small(PatchGrid(*SHAPE, 16))
     assert not Region.polygon([(0, 0), (0, 16), (16, 16), (16, 0)], SHAPE).is_small(PatchGrid(*SHAPE, 16))
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0.3, 0.5, 0.8]))
+@settings(max_examples=60, deadline=None)
+def test_an_outline_holds_just_the_pixels_of_an_object_its_holes_and_parts(seed, share):
+    mask = np.random.default_rng(seed).random((13, 19)) < share
+    outline = outline_of(mask)
+    if mask.any():
+        np.testing.assert_array_equal(pixels_of(Region.polygon(outline, mask.shape)), mask)
+    else:
+        assert outline.shape == (0, 2)
+
+
+def test_the_outline_of_a_large_object_is_short():
+    y, x = np.mgrid[:600, :700]
+    disc = (y - 300) ** 2 + (x - 350) ** 2 < 250**2
+    outline = outline_of(disc)
+    assert len(outline) < 700
+    np.testing.assert_array_equal(pixels_of(Region.polygon(outline, disc.shape)), disc)
+    assert outline_of(np.zeros((5, 6), dtype=bool)).shape == (0, 2)
 
 
 def test_a_path_is_what_lies_under_its_line():
@@ -377,3 +394,22 @@ def test_more_representatives_than_patches_give_as_many_as_there_are():
     desk.start()
     np.testing.assert_allclose(desk.session.shown_map("a").scores, 1, atol=1e-6)
     assert not desk.messages
+
+
+def test_a_file_keeps_the_vectors_of_regions():
+    from napari_dinosim.records.making import prompt_set, record_image, record_query, record_session
+
+    desk = Desk()
+    image = as_bytes(halves())
+    desk.add("a", image)
+    desk.session.set_prompts(PromptSet(regions=(square("a", 0, 64, 32, representatives=2), square("a", 90, 140, 30))))
+    desk.start()
+    before = desk.session.shown_map("a").scores.clone()
+    record = record_query(desk.session)
+    assert record.labels[-1] == "positive"
+    found = prompt_set(record_session(desk.session, [record_image("a", image)]), {"a"})
+    assert len(found.loose) == len(record.labels) >= 2
+    desk.session.set_prompts(found)
+    np.testing.assert_allclose(desk.session.shown_map("a").scores, before, atol=1e-6)
+    desk.session.set_prompts(PromptSet(regions=(square("b", 0, 64, 32), square("a", 2, 10, 30, shape=(400, 500)))))
+    assert prompt_set(record_session(desk.session, [record_image("a", image)]), {"a"}).loose == ()

@@ -6,7 +6,7 @@ from picture_desk import desk, spin
 
 
 def features() -> None:
-    """Show the stained tissue's and the pair's features: colours on the left, clusters on the right."""
+    """Show the features of the pair: colours above, clusters below."""
     with desk("pair") as at:
         right = at.viewer.layers["motorcycle right"]
         right.translate = (right.data.shape[0] + 20, 0)  # below the left one: the canvas is high, not wide

@@ -28,9 +28,14 @@ from .encoders.hub import cached_weights as cached_weights
 from .encoders.hub import download_weights as download_weights
 from .engine import Engine as Engine
 from .export import export_map as export_map
+from .figure.drawing import draw_figure as draw_figure
+from .figure.panel import Mark as Mark
+from .figure.panel import Panel as Panel
+from .figure.saving import save_figure as save_figure
 from .grid import PatchGrid as PatchGrid
 from .intensity import Intensity as Intensity
 from .loading import EncoderChoice as EncoderChoice
+from .panels import session_figure as session_figure
 from .prompts import Prompt as Prompt
 from .prompts import PromptSet as PromptSet
 from .records.files import load_session as load_session

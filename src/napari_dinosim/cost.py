@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_dinosim.encoders.finer import shifts
 from napari_dinosim.grid import PatchGrid
+from napari_dinosim.partial import Window
 from napari_dinosim.sampling import Sampling
-from napari_dinosim.tiling import plan_windows
+from napari_dinosim.tiling import window_starts
 
 if TYPE_CHECKING:
     from napari_dinosim.encoders.base import EncoderSpec
-    from napari_dinosim.partial import Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +102,7 @@ def encoded_patches(window: Window, grid: PatchGrid) -> int:
     return sum(window.rows + more for more in moved) * sum(window.cols + more for more in moved)
 
 
-@functools.lru_cache(maxsize=256)  # a huge grid has thousands of windows, and is asked for again and again
 def encoded_in_all(grid: PatchGrid) -> int:
     """How many patches go through the encoder for a whole grid."""
-    windows = plan_windows(grid)  # all of one size
-    return len(windows) * encoded_patches(windows[0], grid)
+    down, across, shape = window_starts(grid)
+    return len(down) * len(across) * encoded_patches(Window(0, 0, *shape), grid)

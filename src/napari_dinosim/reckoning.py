@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
     from napari_dinosim.cache import CacheKey, EmbeddingCache
     from napari_dinosim.embeddings import PatchEmbeddings
     from napari_dinosim.grid import PatchGrid
@@ -188,18 +192,41 @@ class Reckoning:
 
 
 def _in_view(plan: Plan, key: CacheKey, grid: PatchGrid) -> tuple[int, int]:
-    """Cells of the windows that are in view, and patches that go through the encoder for them."""
+    """Cells of the windows that are in view, and patches that go through the encoder for them.
+
+    A huge grid has thousands of windows: none of them is made for this.
+    """
     from napari_dinosim.cost import encoded_patches
-    from napari_dinosim.tiling import plan_windows
+    from napari_dinosim.partial import Window
+    from napari_dinosim.tiling import window_starts
 
     whole = replace(grid, finer=1)
     focus = plan.focus(key, whole)
-    windows = [window for window in plan_windows(whole) if focus is None or focus.rank(window)[0] == 0]
-    top, left = (min(getattr(window, name) for window in windows) for name in ("row", "col"))
-    down = max(window.row + window.rows for window in windows) - top
-    across = max(window.col + window.cols for window in windows) - left
-    covered = np.zeros((down, across), dtype=bool)
-    for window in windows:
-        row, col = window.row - top, window.col - left
-        covered[row : row + window.rows, col : col + window.cols] = True
-    return int(covered.sum()) * grid.finer**2, sum(encoded_patches(window, grid) for window in windows)
+    *starts, shape = window_starts(whole)
+    down, across = (np.array(found) for found in starts)
+    wanted = [] if focus is None else [focus.view, *(Window(row, col, 1, 1) for row, col in focus.places)]
+    rows = _meet(down, shape[0], [(one.row, one.rows) for one in wanted])
+    cols = _meet(across, shape[1], [(one.col, one.cols) for one in wanted])
+    needed = rows.T @ cols > 0 if wanted else np.ones((len(down), len(across)), dtype=bool)
+    covered = _covered(needed, down, across, shape)
+    return covered * grid.finer**2, int(needed.sum()) * encoded_patches(Window(0, 0, *shape), grid)
+
+
+def _meet(starts: NDArray[np.intp], length: int, spans: Sequence[tuple[int, int]]) -> NDArray[np.float32]:
+    """Which windows have something of which spans along one axis, (spans, windows); 1 where they do."""
+    begin, size = np.array(spans, dtype=np.intp).reshape(-1, 2).T
+    found = (starts < (begin + size)[:, None]) & (begin[:, None] < starts + length)
+    return found.astype(np.float32)
+
+
+def _covered(
+    needed: NDArray[np.bool_], down: NDArray[np.intp], across: NDArray[np.intp], shape: tuple[int, int]
+) -> int:
+    """Patches that lie in at least one of the needed windows, which overlap."""
+    ys, xs = (np.union1d(starts, starts + n) for starts, n in zip((down, across), shape, strict=True))
+    steps = np.zeros((len(ys), len(xs)), dtype=np.intp)  # how many windows more than at the edge before, along y and x
+    for edge_y, sign_y in ((down, 1), (down + shape[0], -1)):
+        for edge_x, sign_x in ((across, 1), (across + shape[1], -1)):
+            steps[np.ix_(np.searchsorted(ys, edge_y), np.searchsorted(xs, edge_x))] += sign_y * sign_x * needed
+    within = steps.cumsum(axis=0).cumsum(axis=1)[:-1, :-1] > 0
+    return int(np.diff(ys) @ within @ np.diff(xs))

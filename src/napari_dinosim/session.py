@@ -21,6 +21,8 @@ from napari_dinosim.schedule import EmbeddingSchedule
 from napari_dinosim.states import ImageInput, InputState, Stage
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from napari_dinosim.embeddings import PatchEmbeddings
     from napari_dinosim.engine import Engine
     from napari_dinosim.errors import DinosimError
@@ -141,13 +143,18 @@ class SimilaritySession(Answers):
 
     def set_input(self, key: str, image: ImageInput, plane: PlaneIndex = ()) -> None:
         """Add an input, or replace it where its pixels have changed, or it is to be sampled otherwise."""
-        known = self._plan.inputs.get(key)
-        if known is None or (known.version, known.covered) != (image.version, image.covered):
-            self._stale.pop(key, None)
-            self._scoring.forget(key)
-        self._plan.inputs[key] = image
-        self._plan.shown[key] = plane
-        self._cache.drop_other_versions(key, image.version)
+        self.set_inputs({key: (image, plane)})
+
+    def set_inputs(self, inputs: Mapping[str, tuple[ImageInput, PlaneIndex]]) -> None:
+        """Add or replace several inputs, each with its plane on screen: at once, as all maps follow from all inputs."""
+        for key, (image, plane) in inputs.items():
+            known = self._plan.inputs.get(key)
+            if known is None or (known.version, known.covered) != (image.version, image.covered):
+                self._stale.pop(key, None)
+                self._scoring.forget(key)
+            self._plan.inputs[key] = image
+            self._plan.shown[key] = plane
+            self._cache.drop_other_versions(key, image.version)
         self._refresh()
 
     def remove_input(self, key: str, *, forget: bool = False) -> None:

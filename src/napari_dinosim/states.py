@@ -183,6 +183,11 @@ class SimilarityMap:
     best: float
     over: tuple[float, float] | None = None
 
+    @property
+    def image_shape(self) -> tuple[int, int]:
+        """(height, width) of the image, in pixels."""
+        return self.grid.image_shape
+
     @functools.cached_property
     def values(self) -> NDArray[np.float32]:
         """Stretched scores, of shape (rows, cols): min–max normalised to [0, 1], or the scores themselves."""

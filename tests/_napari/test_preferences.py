@@ -10,7 +10,8 @@ from qtpy.QtWidgets import QApplication
 
 from events import spin
 from napari_dinosim._napari.encoder_section import EncoderSection
-from napari_dinosim._napari.preferences import first_choice, parse_blocks
+from napari_dinosim._napari.preferences import apply_cache_folder, first_choice, parse_blocks
+from napari_dinosim.encoders.hub import cache_folder
 
 
 @pytest.fixture(autouse=True)
@@ -144,3 +145,23 @@ def test_the_memory_budget_takes_effect_at_once(settings, desk):
     settings.memory.budget = 0
     found.wait()
     assert found.states() == {"stack": "ready · 4 of 4 planes"}
+
+
+def test_the_folder_for_weights_is_taken_at_the_start_and_when_it_changes(settings, make_napari_viewer, tmp_path):
+    settings.weights.cache_folder = str(tmp_path / "first")
+    viewer = make_napari_viewer()
+    viewer.window.add_plugin_dock_widget("napari-dinosim")
+    assert cache_folder() == tmp_path / "first"
+    settings.weights.cache_folder = str(tmp_path / "second")
+    assert cache_folder() == tmp_path / "second"
+    settings.weights.cache_folder = ""
+    assert cache_folder() == tmp_path / "second", "an empty preference leaves what was chosen"
+
+
+def test_a_folder_that_cannot_be_made_is_told(settings, monkeypatch, tmp_path):
+    told = []
+    monkeypatch.setattr("napari_dinosim._napari.preferences.show_error", told.append)
+    (tmp_path / "file").touch()
+    settings.weights.cache_folder = str(tmp_path / "file" / "folder")
+    apply_cache_folder()
+    assert "cannot be made" in told[0]

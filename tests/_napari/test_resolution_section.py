@@ -157,6 +157,15 @@ def test_lengths_of_pixels_along_each_axis():
         Resolution(Cover.LENGTH, unit="second").covered(layer)
 
 
+def test_a_choice_for_many_images_tells_each_of_their_maps_once(bench):
+    for i in range(4):
+        bench.add(sample(16), name=f"{i}", translate=(0, 300 * i))
+    told = []
+    bench.session.map_changed.connect(told.append)
+    bench.controller.sample_by(by_pixels(24))
+    assert sorted(told) == sorted(bench.session.inputs)
+
+
 # ---- what it costs -----------------------------------------------------------------------------------------------
 
 
@@ -177,7 +186,7 @@ def test_the_cost_is_told_before_it_begins(bench):
     bench.wait()
     assert words(line) == ""
     bench.controller.sample_by(by_pixels(8))
-    assert words(line) == "To embed: 648 patches · 0.1 MB · less than a second."
+    assert words(line) == "To embed: 648 patches · 0.1 MB · under 1 s."
     bench.controller.sample_by(by_pixels(8, finer=4))
     assert words(line).startswith("To embed: 10 368 patches")
     bench.session.set_budget(100_000)

@@ -194,11 +194,12 @@ def test_several_faults_are_counted():
         from_text(SessionRecord, text)
 
 
-@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9, 0.999])
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9, 0.999, "nul", "tr"])
 def test_a_file_that_was_cut_off_is_told_so(tmp_path, share):
     text = to_text(record()).strip()
+    length = text.index(share) + len(share) if isinstance(share, str) else int(share * len(text))
     path = tmp_path / "cut.dinosim.json"
-    path.write_text(text[: int(share * len(text))], "utf-8")
+    path.write_text(text[:length], "utf-8")
     with pytest.raises(RecordError, match=r"file 'cut\.dinosim\.json': found only a part of it, \d+ characters"):
         load_session(path)
 

@@ -71,6 +71,21 @@ def test_the_maps_are_the_same_to_the_last_bit(desk, saved, images):
     assert float(np.ptp(again.heat("left"))) > 0.9
 
 
+@pytest.mark.parametrize("finer", [1, 2])
+def test_a_patch_covers_as_much_again(desk, tmp_path, finer):
+    desk.add("stack", STACK, plane=(1,))
+    desk.session.set_input("stack", replace(desk.session.inputs["stack"], covered=(1.0, 11.0, 23.5)), (1,))
+    desk.session.set_encoder(replace(A, finer=finer))
+    desk.prompt(("stack", 41, 12, (2,)))
+    desk.start()
+    record = record_session(desk.session, [record_image("stack", STACK, rgb=True)])
+    again = replay(load_session(save_session(record, tmp_path / "a.dinosim.json")), {"stack": STACK}, encoder=ENCODER)
+    assert again.differences == ()
+    found, expected = again.map("stack"), desk.session.map("stack", (1,))
+    assert found.grid == expected.grid != replace(expected.grid, sampled=None)
+    assert torch.equal(found.scores, expected.scores)
+
+
 def test_the_record_says_what_was_chosen(saved):
     assert saved.encoder == EncoderRecord(A, "a@planted")
     assert (saved.settings.combine, saved.settings.normalisation, saved.settings.scope) == ("mean", "stack", "all")

@@ -71,7 +71,7 @@ def composed_input(
         ``viewer.layers.units``.
     """
     problem = why_not(layers, world_units)
-    levels, seen = [levels_of(layer) for layer in layers], [_looks(layer) for layer in layers]
+    levels, seen = [levels_of(layer) for layer in layers], [looks_of(layer) for layer in layers]
 
     def make(views: list[PlaneView]) -> Plane:
         return Composition(Channel(view, **looks) for view, looks in zip(views, seen, strict=True))
@@ -85,7 +85,7 @@ def composed_input(
     return ImageInput(name, plane_shape(layers[0]), read, version, leading_shape(layers[0]))
 
 
-def _looks(layer: Image) -> dict[str, Any]:
+def looks_of(layer: Image) -> dict[str, Any]:
     """How a layer looks, as keywords for a channel."""
     low, high = (float(limit) for limit in layer.contrast_limits)
     return {

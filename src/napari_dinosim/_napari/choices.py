@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from napari_dinosim._napari.maps import MapLayers
     from napari_dinosim._napari.offering import Offering
     from napari_dinosim._napari.prompts_layer import PromptsLayer
+    from napari_dinosim._napari.regions import Regions
     from napari_dinosim._napari.resolution import Resolution
     from napari_dinosim._napari.searched import Searched
     from napari_dinosim._napari.view_watch import ViewWatch
@@ -51,6 +52,7 @@ class Choices:
     maps: MapLayers
     class_layers: ClassLayers
     prompts: PromptsLayer
+    regions: Regions
     _redraw: Any
     _view: ViewWatch
 
@@ -98,7 +100,8 @@ class Choices:
 
     def _recomposed(self, found: Searched, key: str, text: str) -> None:
         """Make the map anew, above all that it is of; the points stay."""
-        self.prompts.hand_over([key_of(layer) for layer in found.layers], key)
+        for prompts in (self.prompts, self.regions):
+            prompts.hand_over([key_of(layer) for layer in found.layers], key)
         self.maps.remove(key)
         self.offering.refresh(INTENSITY_CHANGED)
         self.rows_changed.emit()
@@ -123,8 +126,7 @@ class Choices:
 
     def _sample(self) -> None:
         """Have the session sample images as is chosen."""
-        for found in self.offering.checked():
-            self.offering.offer(found)
+        self.offering.offer(*self.offering.checked())
         self.session.set_encoder(replace(self.session.encoder, finer=self.offering.resolution.finer))
         self.offering.refresh(RESOLUTION_CHANGED)
         self._redraw()

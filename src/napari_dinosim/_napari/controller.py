@@ -24,6 +24,8 @@ from napari_dinosim._napari.offering import Offering
 from napari_dinosim._napari.patch_overlay import PatchOverlay
 from napari_dinosim._napari.prompts_layer import PromptsLayer
 from napari_dinosim._napari.reading import LeftOut
+from napari_dinosim._napari.region_reading import sentence
+from napari_dinosim._napari.regions import Regions
 from napari_dinosim._napari.roles import MAP, key_of, role
 from napari_dinosim._napari.rows import ImageRow, image_row
 from napari_dinosim._napari.sentences import CLICK, FIRST, INTENSITY_CHANGED, NO_WEIGHTS
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari.components import ViewerModel
-    from napari.layers import Image, Layer
+    from napari.layers import Image, Labels, Layer
 
     from napari_dinosim._napari.searched import Searched
     from napari_dinosim.errors import DinosimError
@@ -69,7 +71,7 @@ class Controller(Choices):
         patch_size: Callable[[EncoderChoice], int | None],
     ) -> None:
         super().__init__()
-        self.viewer, self._patch_size = viewer, patch_size
+        self.viewer, self._patch_size, self.slot = viewer, patch_size, slot
         self.deliver = QtDelivery()
         self.engine = Engine(self.deliver)
         self.session = SimilaritySession(self.engine, encoder, slot)
@@ -80,6 +82,7 @@ class Controller(Choices):
         self.prompts = PromptsLayer(viewer)
         self.class_layers = ClassLayers(viewer, self.session, self.offering, self.maps, self.prompts.labels.book)
         self.hover = HoverPreview(viewer, self.session, self.offering, self.maps, self.prompts.changed)
+        self.regions = Regions(viewer, self.engine, self.prompts.labels.book, self._grid)
         self.overlay = PatchOverlay(viewer)
         self._rescale = qthrottled(guarded(self.overlay.zoom), timeout=60)
         self._redraw = qthrottled(guarded(self._draw_patches), timeout=20, leading=False)  # never within another event
@@ -132,12 +135,33 @@ class Controller(Choices):
         for found in images:
             self.offering.look(found)
         self._sample()
-        lowest_first = reversed(self.checked())
-        self.prompts.ensure(max(lowest_first, key=lambda layer: layer.ndim))  # the lowest of those with the most axes
+        self.prompts.ensure(self._reference())
         self._view.tell_views()
         self.session.start()
         self.read_prompts()
         self._redraw()
+
+    def draw_regions(self) -> None:
+        """Make the regions layer, or take it up again, to draw what is looked for."""
+        if not self.checked():
+            self.told.emit("No image is checked. Open an image, or check one in the list.", True)
+            return
+        self.regions.draw(self._reference())
+        self.told.emit(f"Draw around what you look for; a double click ends a polygon.{self._later()}", False)
+
+    def use_object(self, labels: Labels) -> None:
+        """Make the selected object of a Labels layer a region."""
+        if not self.checked():
+            self.told.emit("No image is checked. Open an image, or check one in the list.", True)
+            return
+        self.regions.use_object(labels, self._reference(), self.checked(), self._later())
+
+    def _later(self) -> str:
+        return "" if self.session.started else " Then press Start: images are embedded only when you say so."
+
+    def _reference(self) -> Image:
+        """Choose the image that layers for prompts are placed like: the lowest of those with the most axes."""
+        return max(reversed(self.checked()), key=lambda layer: layer.ndim)
 
     def cancel(self) -> None:
         """Stop embedding."""
@@ -145,15 +169,17 @@ class Controller(Choices):
         self.told.emit("Cancelled. What is ready stays; press Start to go on.", False)
 
     def read_prompts(self) -> None:
-        """Replace the session's prompts by what the points say."""
-        reading = self.prompts.read(self.offering.checked())
-        prompts = PromptSet(reading.prompts, self.combined_by)
+        """Replace the session's prompts by what the points, regions and files say."""
+        images = self.offering.checked()
+        reading, regions = self.prompts.read(images), self.regions.read(images)
+        prompts = PromptSet(reading.prompts, self.combined_by, regions.prompts, self.prompts.loose)
         self.session.set_prompts(prompts)
-        if reading.left_out:
-            self.viewer.status = reading.text
+        said = sentence(reading, regions)
+        if reading.left_out or regions.problem:
+            self.viewer.status = said
         hint = FIRST if self.prompts.layer is None else CLICK
-        amiss = bool(prompts.problem) or reading.left_out[LeftOut.NOWHERE] > 0
-        self.told.emit(prompts.problem or reading.text or hint, amiss)
+        amiss = bool(prompts.problem or regions.complaints) or reading.left_out[LeftOut.NOWHERE] > 0
+        self.told.emit(prompts.problem or said or hint, amiss)
         self._redraw()
 
     def write_map(self, key: str) -> None:
@@ -179,6 +205,7 @@ class Controller(Choices):
         self._rescale.cancel()
         self.engine.shutdown()
         self.prompts.release()
+        self.regions.close()
         self.maps.shutdown()
         self.class_layers.shutdown()
         for emitter, callback in self._viewer_connections():
@@ -197,6 +224,8 @@ class Controller(Choices):
         for told in (self.session.message, self.session.failed, self._images.told):
             told.connect(self._tell)
         self.prompts.changed.connect(self.read_prompts)
+        self.regions.changed.connect(self.read_prompts)
+        self.regions.told.connect(self.told.emit)
         self.prompts.labels.told.connect(self._tell)
         self._view.scrolled.connect(self._redraw)
         self._view.turned.connect(self._turned)
@@ -218,6 +247,9 @@ class Controller(Choices):
         if layer is self.prompts.layer:
             self.prompts.release()
             self.read_prompts()
+        elif layer is self.regions.layer:
+            self.regions.release()
+            self.read_prompts()
         elif layer is self.overlay.layer:
             self.overlay.hide()
         elif role(layer) == MAP:
@@ -225,10 +257,12 @@ class Controller(Choices):
 
     def _listed(self) -> None:
         self.prompts.realign()
+        self.regions.realign()
         self.rows_changed.emit()
 
     def _moved(self) -> None:
         self.prompts.realign()
+        self.regions.realign()
         self.read_prompts()
 
     def _turned(self) -> None:

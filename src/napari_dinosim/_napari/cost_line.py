@@ -95,5 +95,7 @@ def _memory(count: int) -> str:
 
 def _time(seconds: float) -> str:
     if seconds < 1:
-        return "less than a second"
-    return f"about {seconds:.0f} s" if seconds < 90 else f"about {seconds / 60:.0f} min"
+        return "under 1 s"
+    if seconds < 5400:
+        return f"about {seconds:.0f} s" if seconds < 90 else f"about {seconds / 60:.0f} min"
+    return f"about {seconds / 3600:.0f} h"

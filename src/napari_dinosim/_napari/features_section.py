@@ -99,7 +99,7 @@ class FeaturesSection(Section):
 
     def _explain(self, explained: tuple[float, ...]) -> None:
         shares = (f"{name} {share:.0%}" for name, share in zip(("red", "green", "blue"), explained, strict=True))
-        self._explained = f"Explained variance: {', '.join(shares)}.".replace("%", " %")
+        self._explained = f"Explained variance: {', '.join(shares)}.".replace("%", "\N{NO-BREAK SPACE}%")
         self._say_outdated()
 
     def _list(self, rows: list[Any]) -> None:

@@ -117,13 +117,16 @@ class Offering:
         else:
             self._session.remove_input(key)
 
-    def offer(self, found: Searched) -> None:
-        """Give an image to the session as it is now; what is embedded of it stays valid where nothing has changed."""
-        if found.key in self._unchecked:
-            return
-        image, known = self.input(found), self._session.inputs.get(found.key)
-        if known is None or known.name != image.name or not self._same(known, image):
-            self._session.set_input(found.key, image, self.plane(found.image))
+    def offer(self, *found: Searched) -> None:
+        """Give images to the session as they are now; what is embedded stays valid where nothing has changed."""
+        changed, inputs = {}, self._session.inputs
+        for one in found:
+            image, known = self.input(one), inputs.get(one.key)
+            same = known is not None and known.name == image.name and self._same(known, image)
+            if not same and one.key not in self._unchecked:
+                changed[one.key] = image, self.plane(one.image)
+        if changed:
+            self._session.set_inputs(changed)
 
     def look(self, found: Searched) -> None:
         """Find out whether pixels were changed in place, which napari tells nobody."""
@@ -274,6 +277,13 @@ class Offering:
             revisions = [self._revisions[layer] for layer in found.layers]
             return composed_input(found.layers, found.name, revisions, self._viewer.layers.units)
         return image_input(found.image, self._revisions[found.image], self._limits(found.image))
+
+    def finders(self, found: Searched) -> list[Finder]:
+        """Return what finds the limits of an image, or of each channel along an axis; to be called in a worker."""
+        if found.channel_axis is None:
+            return [] if found.composed else [self._limits(found.image)[1]]
+        layer, intensity = found.image, self.intensities.of(found.key)
+        return list(self._finders.channels(layer, self._revisions[layer], intensity, found.channel_axis)[1])
 
     def _limits(self, layer: Image) -> tuple[Hashable, Finder]:
         own = self._own_limits(layer)

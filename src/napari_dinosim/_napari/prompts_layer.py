@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_dinosim._napari.searched import Searched
+    from napari_dinosim.prompts import LoosePrompt
 
 NAME = "DINOSim prompts"
 BORDER = "white"
@@ -68,6 +69,8 @@ class PromptsLayer:
         self._owners: dict[bytes, Owner] = {}
         self.undoing = Undoing(viewer, self._own)
         self.labels = PointLabels(viewer)
+        self.loose: tuple[LoosePrompt, ...] = ()
+        """Prompts from a file, that lie in no image."""
         self.layer: Points | None = None
 
     def ensure(self, reference: Image) -> Points:
@@ -124,6 +127,7 @@ class PromptsLayer:
         axes = partial(shown_axes, order=self._viewer.dims.order)
         owners: dict[bytes, Owner] = {}
         prompts: list[Prompt] = []
+        indices: list[int] = []
         left_out: Counter[LeftOut] = Counter()
         for index, point in enumerate(points):
             if not np.isfinite(point).all():
@@ -135,6 +139,7 @@ class PromptsLayer:
                 pass
             elif isinstance(meant, Prompt):
                 prompts.append(replace(meant, label=labels[index]))
+                indices.append(index)
             else:
                 left_out[meant] += 1
             if owner is not None:
@@ -142,7 +147,16 @@ class PromptsLayer:
         self._owners = owners
         self.undoing.keep_owners(owners)
         names = dict.fromkeys(keys[prompt.source].name for prompt in prompts)
-        return Reading(tuple(prompts), tuple(names), left_out)
+        return Reading(tuple(prompts), tuple(names), left_out, tuple(indices))
+
+    def owner(self, point: NDArray[np.float64]) -> Owner | None:
+        """Return whose a point is, as it was last read."""
+        return self._owners.get(point.tobytes())
+
+    def assign(self, points: NDArray[np.float64], owners: Sequence[Owner | None]) -> None:
+        """Say whose points are that are about to be put into the layer, whatever lies on top where they are."""
+        pairs = zip(points, owners, strict=True)
+        self._owners |= {point.tobytes(): owner for point, owner in pairs if owner is not None}
 
     def hand_over(self, keys: Sequence[str], key: str) -> None:
         """Give the points of some images to another one, which lies at the same place."""

@@ -52,7 +52,12 @@ class PromptsSection(Section):
         self.show_choices()
 
     def _signals(self) -> list:  # type: ignore[type-arg]
-        return [self._book.changed, self._labels.counted, self._controller.choices_changed]
+        return [
+            self._book.changed,
+            self._labels.counted,
+            self._controller.choices_changed,
+            self._controller.regions.changed,
+        ]
 
     def _fill(self) -> None:
         for text, value in COMBINE:
@@ -105,7 +110,8 @@ class PromptsSection(Section):
         for button in (self.rename, self.remove):
             button.setEnabled(book.current not in LOOKS)
         words = [f"{label} {counts[label]}" for label in book.labels if counts[label] or label not in LOOKS]
-        empty = [label for label in book.classes if not counts[label]]
+        sought = self._controller.session.prompts.sought  # regions may be of a class too
+        empty = [label for label in book.classes if not counts[label] and label not in sought]
         text = f"Points: {', '.join(words)}." if words else ""
         if empty:
             text += f" No map yet of {', '.join(empty)}: click on one."

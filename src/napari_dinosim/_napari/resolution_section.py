@@ -16,19 +16,30 @@ if TYPE_CHECKING:
 
 COVERS = {
     Cover.NATIVE: ("its own pixels", "Each pixel as it is: a patch covers as many as the encoder takes, 14, 16 or 32."),
-    Cover.PIXELS: ("this many pixels", "Images are shrunk or enlarged so that a patch covers so many of their pixels."),
+    Cover.PIXELS: (
+        "a number of pixels",
+        "Images are shrunk or enlarged: a patch then covers so many of their pixels.",
+    ),
     Cover.LENGTH: (
-        "this much of the sample",
+        "a length",
         "Images are resized so that a patch covers so much of the sample in each: one taken at 20× and one at 60× then "
         "mean the same. By the scale and units of the layers.",
     ),
 }
 UNITS = ("nanometer", "micrometer", "millimeter", "centimeter", "meter")
-FINER = [("one value per patch", 1), ("2 × 2 values per patch", 2), ("4 × 4 values per patch", 4)]
+FINER = [("1 value per patch", 1), ("2 × 2 per patch", 2), ("4 × 4 per patch", 4)]
 FINER_TIP = (
     "Finer maps, by averaging embeddings over shifted windows: four or sixteen times the work and memory. "
     "They show edges better; what a patch means stays the same."
 )
+
+
+class AmountBox(QDoubleSpinBox):
+    """A box for a number, that shows no more digits than the number has."""
+
+    def textFromValue(self, value: float) -> str:
+        """Write ``4.5`` where Qt would write ``4.500``."""
+        return self.locale().toString(value, "g", 8)
 
 
 class ResolutionSection(Section):
@@ -43,7 +54,7 @@ class ResolutionSection(Section):
         super().__init__("How much of the sample one patch covers, and how fine the maps are.")
         self._controller = controller
         self.cover, self.unit, self.finer = QComboBox(), QComboBox(), QComboBox()
-        self.amount = QDoubleSpinBox()
+        self.amount = AmountBox()
         self._fill()
         self._arrange()
         self.cover.activated.connect(guarded(self._choose_cover))

@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING
 from napari_dinosim._napari.encoder_section import EncoderSection
 from napari_dinosim._napari.extent_section import ExtentSection
 from napari_dinosim._napari.features_section import FeaturesSection
+from napari_dinosim._napari.figure_section import FigureSection
 from napari_dinosim._napari.intensity_box import IntensityBox
 from napari_dinosim._napari.map_section import MapSection
 from napari_dinosim._napari.matches_section import MatchesSection
 from napari_dinosim._napari.objects_section import ObjectsSection
 from napari_dinosim._napari.prompts_section import PromptsSection
+from napari_dinosim._napari.regions_section import RegionsSection
 from napari_dinosim._napari.resolution_section import ResolutionSection
 from napari_dinosim._napari.scores_section import ScoresSection
 from napari_dinosim._napari.segment_section import SegmentSection
+from napari_dinosim._napari.session_section import SessionSection
 from napari_dinosim._napari.undo_section import UndoSection
 
 if TYPE_CHECKING:
@@ -34,6 +37,7 @@ def make_sections(controller: Controller, images: ImageList) -> dict[str, list[S
         ],
         "What is meant": [
             PromptsSection(controller),
+            RegionsSection(controller),
             UndoSection(controller),
         ],
         "What comes of it": [
@@ -43,5 +47,7 @@ def make_sections(controller: Controller, images: ImageList) -> dict[str, list[S
             MatchesSection(controller),
             ObjectsSection(controller),
             FeaturesSection(controller),
+            SessionSection(controller),
+            FigureSection(controller),
         ],
     }

@@ -200,6 +200,8 @@ class ImageRecord:
     limits : (low, high), optional
         What that came to: the intensities that became 0 and 1. None where it passes through unchanged, and for
         compositions, whose channels have their own.
+    covered : tuple of float, optional
+        How many pixels a patch covered along each axis, colours left out; None for as many as it has.
     """
 
     key: str
@@ -210,6 +212,7 @@ class ImageRecord:
     plane: tuple[int, ...] = ()
     intensity: Intensity | None = None
     limits: Pair | None = None
+    covered: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         if not self.layers:

@@ -97,9 +97,12 @@ def record_session(session: SimilaritySession, images: Iterable[ImageRecord]) ->
     prompts = session.prompts
     return SessionRecord(
         encoder=EncoderRecord(session.encoder, embedded_by(session)),
-        images=tuple(replace(known[key], plane=session.shown_plane(key)) for key in session.inputs),
+        images=tuple(
+            replace(known[key], plane=session.shown_plane(key), covered=one.covered)
+            for key, one in session.inputs.items()
+        ),
         prompts=tuple(PromptRecord(place_of(prompt), prompt.label) for prompt in prompts),
-        loose=loose_records(prompts),
+        loose=loose_records(prompts, region_vectors(session)),
         settings=Settings(prompts.combine, session.scope, session.normalisation, session.threshold),
     )
 
@@ -133,7 +136,7 @@ def record_query(session: SimilaritySession) -> QueryRecord:
                 labels.append(prompt.label)
         except (OutsideImageError, NotEmbeddedError):
             continue
-    for loose in session.prompts.loose:
+    for loose in (*session.prompts.loose, *region_vectors(session)):
         if loose.encoder == identity or identity is None:
             identity = loose.encoder
             vectors.append(loose.vector)
@@ -155,9 +158,29 @@ def loose_prompts(record: QueryRecord) -> tuple[LoosePrompt, ...]:
     return tuple(LoosePrompt(tuple(row), identity, label) for row, label in zip(rows, record.labels, strict=True))
 
 
-def loose_records(prompts: PromptSet) -> tuple[LooseRecord, ...]:
-    """Describe the prompts that lie in no image."""
-    return tuple(LooseRecord(Numbers.of(loose.vector), loose.encoder, loose.label) for loose in prompts.loose)
+def loose_records(prompts: PromptSet, more: Iterable[LoosePrompt] = ()) -> tuple[LooseRecord, ...]:
+    """Describe the prompts that lie in no image, and more that are known by their vectors."""
+    loose = (*prompts.loose, *more)
+    return tuple(LooseRecord(Numbers.of(one.vector), one.encoder, one.label) for one in loose)
+
+
+def region_vectors(session: SimilaritySession) -> list[LoosePrompt]:
+    """Return what stands for the embedded regions of a session: a file keeps their vectors, not their shapes."""
+    from napari_dinosim.errors import NotEmbeddedError, RegionError
+    from napari_dinosim.querying import RegionVectors
+
+    vectors = RegionVectors()
+    prompts: list[LoosePrompt] = []
+    for region in session.prompts.regions:
+        found = session.embeddings(region.source, region.plane)
+        if found is None:
+            continue
+        try:
+            rows = vectors.of(region, found).tolist()
+        except (RegionError, NotEmbeddedError):
+            continue
+        prompts += [LoosePrompt(tuple(row), found.encoder, region.label) for row in rows]
+    return prompts
 
 
 def prompt_set(record: SessionRecord, keys: Container[str]) -> PromptSet:

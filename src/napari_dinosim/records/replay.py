@@ -241,4 +241,4 @@ def _input(image: ImageRecord, arrays: Sequence[Any]) -> ImageInput:
             for index, one in enumerate(image.channels)
         )
 
-    return ImageInput(image.name, size, read, planes=leading)
+    return ImageInput(image.name, size, read, planes=leading, covered=image.covered)

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 TITLES = {SessionRecord: (SESSION, "session file"), QueryRecord: (QUERY, "file of prompts")}
 """What each kind of file says it is, and what people call it."""
 
+ENDINGS = ("null", "true", "false", "-")
+"""What a file may end in the middle of, where it was cut off; or it ends before."""
+
 LONGEST = 60
 """Characters of what was found that are told."""
 
@@ -90,7 +93,8 @@ def _parsed(text: str, called: str) -> Any:
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        if not text[error.pos :].strip() or error.msg.startswith("Unterminated"):
+        rest = text[error.pos :].strip()
+        if any(word.startswith(rest) for word in ENDINGS) or error.msg.startswith("Unterminated"):
             raise RecordError(
                 f"{called}: found only a part of it, {len(text)} characters, expected JSON to the end. "
                 "It was cut off: take a copy of it, or save it anew."

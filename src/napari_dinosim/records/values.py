@@ -106,6 +106,26 @@ class EncoderRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class ResolutionRecord:
+    """How much of the sample a patch was to cover, as a person chose it; each image has what came of it.
+
+    Parameters
+    ----------
+    cover : {"native", "pixels", "length"}
+    pixels : float
+        That a patch covers along each side, where that was chosen.
+    length : float
+        Or what it covers of the sample, in a unit.
+    unit : str
+    """
+
+    cover: Literal["native", "pixels", "length"] = "native"
+    pixels: float = 32.0
+    length: float = 10.0
+    unit: str = "micrometer"
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What was chosen beside the encoder.
 
@@ -123,6 +143,8 @@ class Settings:
         How images are read that have no choice of their own.
     shared : bool
         Whether all images are read by one pair of limits that holds those of each.
+    resolution : ResolutionRecord
+        How much of the sample a patch was to cover.
     """
 
     combine: Combine = "max"
@@ -131,6 +153,7 @@ class Settings:
     threshold: float | None = None
     intensity: Intensity = field(default_factory=Intensity)
     shared: bool = False
+    resolution: ResolutionRecord = field(default_factory=ResolutionRecord)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
