@@ -1,4 +1,4 @@
-"""Matches and objects."""
+"""Matches, and objects that are like one of them."""
 
 from __future__ import annotations
 
@@ -6,51 +6,56 @@ import numpy as np
 from picture_desk import desk, spin
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
-from skimage.measure import label
+from skimage import color, filters, measure, morphology
 
 from napari_dinosim._napari.matches_section import MatchesSection
 from napari_dinosim._napari.objects_section import ObjectsSection
-from napari_dinosim.demo import CLICK
 
 
 def matches() -> None:
-    """Find the best places of two photographs and go to the first."""
-    with desk("pair") as at:
-        right = at.viewer.layers["motorcycle right"]
-        right.translate = (right.data.shape[0] + 20, 0)  # below the left one: the canvas is high, not wide
-        at.viewer.reset_view()
+    """Click on one stained place, find its matches, and go to the second one."""
+    with desk("tissue") as at:
         section = at.widget.section(MatchesSection)
         at.press_button(section.toggleButton())
         at.start()
-        at.click(at.viewer.layers["motorcycle left"], CLICK)
-        section.count.setValue(6)
-        section.apart.setValue(90)
+        at.click(at.viewer.layers["immunohistochemistry"], (300, 170))
+        section.count.setValue(8)
+        section.apart.setValue(60)
         at.press(section.find)
-        spin(until=lambda: bool(section.matching.matches))
-        QTest.keyClick(at.viewer.window._qt_viewer.canvas.native, Qt.Key.Key_N)
-        at.viewer.reset_view()
-        at.widget.body.native.parent().parent().verticalScrollBar().setValue(330)
+        spin(until=lambda: not section.matching.task.running)
+        at.viewer.scene.camera.zoom *= 1.4
+        for _ in range(2):
+            QTest.keyClick(at.viewer.window._qt_viewer.canvas.native, Qt.Key.Key_N)
+            spin(0.3)
+        at.widget.body.native.parent().parent().verticalScrollBar().setValue(10_000)
         at.photograph("matches")
 
 
 def objects() -> None:
-    """Measure the squares of a mosaic of textures, and show those that are like one."""
-    with desk("textures") as at:
-        image = at.viewer.layers["brick, grass, gravel"]
-        height, width = image.data.shape[:2]
-        ys, xs = np.mgrid[:height, :width]
-        spots = ((ys % 64 - 32) ** 2 + (xs % 64 - 32) ** 2) < 20**2
-        layer = at.viewer.add_labels(label(spots), name="objects")
+    """Measure the objects of a Labels layer, and show those that are like one of them."""
+    with desk("tissue") as at:
         section = at.widget.section(ObjectsSection)
         at.press_button(section.toggleButton())
         at.start()
+        image = at.viewer.layers["immunohistochemistry"]
+        at.click(image, (300, 170))
+        labels = at.viewer.add_labels(_cells(np.asarray(image.data)), name="cells")
         at.press(section.measure)
-        spin(until=section.like.isEnabled)
-        layer.selected_label = 5
+        spin(until=lambda: not section.measuring.task.running)
+        means = labels.features.set_index("index")["similarity mean"]
+        labels.selected_label = int(means.idxmax())
         at.press_button(section.like)
-        layer.visible = False
+        labels.visible = False
+        at.viewer.layers["similarity · immunohistochemistry"].visible = False
         at.widget.body.native.parent().parent().verticalScrollBar().setValue(10_000)
         at.photograph("objects")
+
+
+def _cells(image: np.ndarray) -> np.ndarray:
+    """Label blue nuclei, as another program would."""
+    blue = filters.gaussian(color.rgb2hed(image)[..., 0], 2)
+    found: np.ndarray = measure.label(morphology.remove_small_objects(blue > filters.threshold_otsu(blue), max_size=80))
+    return found
 
 
 SCENES = (matches, objects)

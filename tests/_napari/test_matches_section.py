@@ -58,6 +58,8 @@ def test_the_planted_matches_are_found_in_order_and_jumped_to(bench, matching):
     assert [(match.y // 16, match.x // 16) for match in matching.matches] == list(PLANTED)
     assert [match.rank for match in matching.matches] == [1, 2, 3]
     (layer,) = bench.ours("matches")
+    order = [*bench.viewer.layers]
+    assert order.index(bench.map_of(second)) < order.index(layer) < order.index(bench.prompts)
     assert list(layer.features) == ["rank", "score", "image"]
     assert list(layer.features["image"]) == ["searched"] * 3
     np.testing.assert_allclose(layer.data, [(match.y, match.x) for match in matching.matches])
@@ -161,6 +163,20 @@ def test_selected_points_are_found_in_the_other_image_with_lines(bench):
     bench.controller.check(str(second.unique_id), False)
     corresponding.find()
     assert "found 3 points on embedded planes and 1 embedded images" in bench.told[-1][0]
+    corresponding.shutdown()
+
+
+def test_lines_to_an_image_that_is_gone_meanwhile_are_left_out(bench):
+    layers = [bench.add(planted(), name=name) for name in ("one", "two", "three")]
+    bench.start()
+    bench.point(layers[0], (20, 100))
+    corresponding = Corresponding(bench.controller)
+    corresponding.task.told.connect(bench.controller.told.emit)
+    corresponding.find()
+    bench.viewer.layers.remove(layers[1])  # the points are those of the topmost image, the third
+    assert spin(10, lambda: not corresponding.task.running)
+    assert bench.told[-1][0].startswith("1 place found")
+    assert len(bench.ours("correspondence")[0].data) == 1
     corresponding.shutdown()
 
 

@@ -128,6 +128,8 @@ def test_the_section_measures_colours_and_shows_what_is_alike(desk):
     found = desk(image, labels)
     section = found.unfold(ObjectsSection)
     assert section.layer.currentText() == "cells"
+    for button in (section.colour, section.like):
+        assert button.fontMetrics().horizontalAdvance(button.text()) < button.width()
     assert not section.like.isEnabled()
     found.start()
     found.click(image, (20, 20))

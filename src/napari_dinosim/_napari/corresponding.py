@@ -13,6 +13,7 @@ from napari_dinosim._napari.jumping import point_in
 from napari_dinosim._napari.results import find, put
 from napari_dinosim._napari.roles import LINES, mark
 from napari_dinosim._napari.task import Task
+from napari_dinosim.errors import Cancelled
 from napari_dinosim.planes import LAST, axes_of
 
 if TYPE_CHECKING:
@@ -82,6 +83,8 @@ class Corresponding:
 
             pairs: list[Pair] = []
             for number, (home, first, other) in enumerate(work_list):
+                if job.cancelled:
+                    raise Cancelled("cancelled")
                 plane, second = shown[other]
                 found = correspond(first, second, places[home])
                 pairs += [Pair(*home, other, plane, one) for one in found]
@@ -102,7 +105,8 @@ class Corresponding:
         return places
 
     def _done(self, pairs: list[Pair]) -> str:
-        self.pairs = pairs
+        there = {found.key for found in self._controller.offering.all()}  # images may have gone meanwhile
+        self.pairs = pairs = [pair for pair in pairs if {pair.key, pair.other} <= there]
         self._draw()
         mutual = sum(pair.found.mutual for pair in pairs)
         return (

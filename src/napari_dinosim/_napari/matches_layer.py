@@ -75,7 +75,7 @@ class MatchLayers:
         }
         if layer is None:
             layer = self._make(found, points, features)
-            heat = find(self._viewer, MAP, found.key)
+            heat = find(self._viewer, MAP, found.key)  # which would tint the rings
             put(self._viewer, layer, [*found.layers, *([heat] if heat is not None else [])])
         elif not np.array_equal(layer.data, points):
             layer.selected_data = set()  # before fewer points: napari keeps the numbers of those that are gone

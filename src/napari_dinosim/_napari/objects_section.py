@@ -35,7 +35,7 @@ class ObjectsSection(Section):
         self._controller = controller
         self.measuring = Measuring(controller)
         self.layer, self.column, self.least = QComboBox(), QComboBox(), QDoubleSpinBox()
-        self.colour, self.like = QPushButton("Colour by it"), QPushButton("Like the selected")
+        self.colour, self.like = QPushButton("Colour by it"), QPushButton("Objects like the selected one")
         tip = "Write each object's scores and mean embedding into the features of the layer; columns of yours stay."
         self.measure = TaskButton(self.measuring.task, "Measure objects", tip, self._measure)
         self._arrange()
@@ -79,7 +79,8 @@ class ObjectsSection(Section):
             [(QLabel("Labels"), 1), (self.layer, 3)],
             [(self.measure.native, 4)],
             [(self.column, 2), (self.colour, 2)],
-            [(QLabel("Alike from"), 1), (self.least, 1), (self.like, 2)],
+            [(QLabel("Alike from"), 2), (self.least, 2)],
+            [(self.like, 4)],
         ]
         for row, parts in enumerate(rows):
             column = 0
