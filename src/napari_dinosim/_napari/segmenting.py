@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 NO_MAP = "There is no map to make labels of. Press Start, then click on what you look for."
 LOOK_MS = 30
 NO_LABEL = np.array(0, dtype=np.int32)
+NO_PREVIEW = np.array(0, dtype=np.uint8)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -202,10 +203,10 @@ class Segmenting:
             shown = self._shown.setdefault(key, {})
             shown.clear()
             if segments is not None:
-                shown[planes[key]] = PatchValues(segments.grid, segments.labels)
+                shown[planes[key]] = PatchValues(segments.grid, in_bytes(segments.labels))
             layer = self.layers.held(PREVIEW, key)
             if layer is None or tuple(layer.data.shape) != one.taken.shape:
-                layer = self.layers.show_preview(one.taken, one.taken.lazy(shown, NO_LABEL))
+                layer = self.layers.show_preview(one.taken, one.taken.lazy(shown, NO_PREVIEW))
             if layer is not None:
                 self._dress(layer, {}, self.recipe)
                 layer.editable = False
@@ -268,6 +269,12 @@ def _laid(
 def _advance(job: Job[Any], before: int, total: int, done: int, parts: int) -> None:
     """Tell how many parts of a plane are done, after so many whole planes."""
     job.advance(before * parts + done, total * parts)
+
+
+def in_bytes(labels: NDArray[np.int32]) -> NDArray[np.uint8]:
+    """Give labels as bytes, which napari draws twice as fast; above 255 they begin again at 1."""
+    found: NDArray[np.uint8] = np.where(labels > 0, (labels - 1) % 255 + 1, 0).astype(np.uint8)
+    return found
 
 
 def said(found: Sequence[tuple[str, Segments | None]]) -> str:
