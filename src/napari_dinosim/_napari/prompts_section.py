@@ -15,7 +15,7 @@ from napari_dinosim.errors import LabelError
 if TYPE_CHECKING:
     from napari_dinosim._napari.controller import Controller
 
-COMBINE = [("like any of them (maximum)", "max"), ("like all of them (mean)", "mean"), ("like the nearest few", "top")]
+COMBINE = [("like any (maximum)", "max"), ("like all (mean)", "mean"), ("like the nearest few", "top")]
 COMBINE_TIP = (
     "The score of several points of one label: the maximum of their cosines (like any of them), their mean (like all), "
     "or the soft mean of the three highest (like the nearest few; the steadiest for many points)."
@@ -35,8 +35,8 @@ class PromptsSection(Section):
         self._controller, self._labels = controller, controller.prompts.labels
         self._book = self._labels.book
         self.label, self.combine, self.name = QComboBox(), QComboBox(), QLineEdit()
-        self.relabel = QPushButton("Relabel selected")
-        self.rename, self.remove = QPushButton("Rename"), QPushButton("Remove")
+        self.relabel = QPushButton("Relabel selected points")
+        self.rename, self.remove = QPushButton("Rename class"), QPushButton("Remove class")
         self.counts = QLabel()
         self._fill()
         self._arrange()
@@ -81,7 +81,8 @@ class PromptsSection(Section):
         rows: list[list[tuple[QWidget, int]]] = [
             [(QLabel("Next points"), 1), (self.label, 3)],
             [(self.name, 4)],
-            [(self.relabel, 2), (self.rename, 1), (self.remove, 1)],
+            [(self.relabel, 4)],
+            [(self.rename, 2), (self.remove, 2)],
             [(QLabel("Several are"), 1), (self.combine, 3)],
             [(self.counts, 4)],
         ]

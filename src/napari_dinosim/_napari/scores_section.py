@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QGridLayout, QLabel, QSizePolicy, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QGridLayout, QSizePolicy, QWidget
 from superqt.utils import qdebounced
 
 from napari_dinosim._napari.colour_bar import ColourBar
@@ -53,7 +53,7 @@ class ScoresSection(Section):
 
     def _arrange(self) -> None:
         for value, (text, _) in STRETCHES.items():
-            self.stretch.addItem(text, value)
+            self.stretch.addItem(f"Colours: {text}", value)
         self.stretch.setAccessibleName("Over what maps are stretched")
         self.threshold.setRange(-1, 1)
         self.threshold.setSingleStep(0.05)
@@ -66,8 +66,7 @@ class ScoresSection(Section):
         panel = QWidget()
         grid = QGridLayout(panel)
         grid.setContentsMargins(0, 0, 0, 0)
-        grid.addWidget(QLabel("Colours"), 0, 0)
-        grid.addWidget(self.stretch, 0, 1)
+        grid.addWidget(self.stretch, 0, 0, 1, 2)
         grid.addWidget(self.bar, 1, 0, 1, 2)
         grid.addWidget(self.limited, 2, 0)
         grid.addWidget(self.threshold, 2, 1)
