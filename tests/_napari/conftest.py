@@ -200,6 +200,11 @@ class Desk:
         QTest.keyClick(self.canvas.native, key, modifier)
         spin(0.1)
 
+    def point(self, layer, data_point) -> None:
+        """Add a point over a place of a layer, without the mouse."""
+        self.prompts.add(self.prompts.world_to_data(layer.data_to_world(data_point)[-self.prompts.ndim :]))
+        self.wait()
+
     # ---- layers --------------------------------------------------------------------------------------------------
 
     def ours(self, role: str) -> list:
@@ -285,14 +290,10 @@ class Bench:
     map_of = Desk.map_of
     prompts = Desk.prompts
     assert_map = Desk.assert_map
+    point = Desk.point
 
     def show_patches(self, show: bool) -> None:
         self.controller.show_patches(show)
-        self.wait()
-
-    def point(self, layer, data_point) -> None:
-        """Add a point over a place of a layer."""
-        self.prompts.add(self.prompts.world_to_data(layer.data_to_world(data_point)[-self.prompts.ndim :]))
         self.wait()
 
 

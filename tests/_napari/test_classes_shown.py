@@ -126,6 +126,25 @@ def test_a_class_layer_that_was_copied_is_the_persons(bench):
     assert classes_over(bench, layer) == {}
 
 
+def test_a_widget_that_is_opened_anew_takes_the_layers_up(desk):
+    layer = Image(striped(), name="a")
+    found = desk(layer)
+    found.start()
+    sort_into(found, layer, rose=(40, 10), sky=(40, 50))
+    made = classes_over(found, layer)
+    made["sky"].opacity = 0.4
+    found.viewer.window.remove_dock_widget(found.dock)
+    found.widget.close()
+    spin(0.2)
+    again = type(found)(found.viewer, found.encoders)
+    again.start()
+    assert {id(one) for one in classes_over(again, layer).values()} == {id(one) for one in made.values()}
+    assert made["sky"].opacity == 0.4
+    again.prompts.data = np.array([[40, 50], [40, 10]])  # exchanged
+    again.wait()
+    np.testing.assert_array_equal(np.asarray(made[None].data)[5, [10, 50]], (3, 2))
+
+
 # ---- how scores are shown ----------------------------------------------------------------------------------------
 
 

@@ -59,6 +59,8 @@ class ClassLayers:
     ) -> None:
         self._viewer, self._session, self._offering, self._maps, self._book = viewer, session, offering, maps, book
         self._written: dict[int, Any] = {}
+        self._bound: set[str] = set()
+        self._any = any(is_ours(layer, CLASS_MAP) or is_ours(layer, WINNER) for layer in viewer.layers)
         self._draw = qdebounced(guarded(self._draw_written), timeout=0)
 
     def layers(self, key: str) -> dict[str | None, Any]:
@@ -68,19 +70,26 @@ class ClassLayers:
 
     def update(self, key: str) -> None:
         """Bring the layers over an input up to date: make, redraw or remove them."""
-        classes, held = self._session.classes, self.layers(key)
+        classes, named = self._session.classes, self._session.prompts.classes
+        if not named and not self._any:  # as mostly; called for each image at each click
+            return
+        held = self.layers(key)
         found = self._offering.find(key)
         wanted = (None, *classes) if classes and found is not None and self._session.shown_map(key) else ()
         shape = () if found is None else leading_shape(found.image) + plane_shape(found.image)
         for label, layer in held.items():
-            known = label is None or label in classes  # whose map may be made just now
-            if not known or not classes or found is None or tuple(layer.data.shape) != shape:
+            known = bool(named) and (label is None or label in named)  # blank until it is embedded
+            waits = key_of(layer) not in self._bound and not self._session.prompts  # for the points to be read anew
+            if (not known and not waits) or found is None or tuple(layer.data.shape) != shape:
                 self._viewer.layers.remove(layer)
         if found is None:
             return
         held = self.layers(key)
-        for label in wanted:
+        for label in dict.fromkeys((*wanted, *held)) if named else ():
             layer = held.get(label) or self._add(found, label)
+            if key_of(layer) not in self._bound:  # one that an earlier widget left shows the maps of its session
+                layer.data = self._data(found, label)
+                self._bound.add(key_of(layer))
             if label is None:
                 self._dress(layer)
             self._written[id(layer)] = layer
@@ -108,8 +117,8 @@ class ClassLayers:
                 layer.refresh(extent=False, highlight=False, thumbnail=False)
 
     def _add(self, found: Searched, label: str | None) -> Any:
+        data = self._data(found, label)
         if label is None:
-            data = self._data(found, partial(self._winner, found), NO_CLASS)
             layer: Any = Labels(
                 data,
                 name=f"classes · {found.name}",
@@ -119,7 +128,6 @@ class ClassLayers:
                 **placement(found.image),
             )
         else:
-            data = self._data(found, partial(self._map, found, label))
             looks = looks_of(self._session.normalisation) | {"colormap": self._colormap(label), "visible": False}
             layer = Image(
                 data,
@@ -130,14 +138,20 @@ class ClassLayers:
                 **looks,
                 **placement(found.image),
             )
+        self._any = True
         above = [*found.layers, self._maps[found.key], *self.layers(found.key).values()]
+        self._bound.add(key_of(layer))
         put(self._viewer, layer, [other for other in above if other is not None])
         return layer
 
-    def _data(self, found: Searched, lookup: Callable[[PlaneIndex], Any], blank: Any = None) -> Any:
+    def _data(self, found: Searched, label: str | None) -> Any:
+        """Make the lazy data of the map of a class, or of the winner."""
+        lookup: Callable[[PlaneIndex], Any]
+        lookup, more = partial(self._map, found, label), {}
+        if label is None:
+            lookup, more = partial(self._winner, found), {"blank": NO_CLASS}
         shape = leading_shape(found.image) + plane_shape(found.image)
         large = shape[-2] * shape[-1] > REAL_PIXELS
-        more = {} if blank is None else {"blank": blank}
         axes = partial(self._axes, found.image)
         steps = pyramid_steps(plane_shape(found.image)) if large else [1]
         levels = [LazyMap(shape, lookup, step, axes, **more) for step in steps]
@@ -146,7 +160,7 @@ class ClassLayers:
     def _axes(self, image: Image) -> Axes:
         return shown_axes(image, self._viewer.dims.order)
 
-    def _map(self, found: Searched, label: str, plane: PlaneIndex) -> SimilarityMap | None:
+    def _map(self, found: Searched, label: str | None, plane: PlaneIndex) -> SimilarityMap | None:
         return self._session.map(found.key, found.plane(plane), label)
 
     def _winner(self, found: Searched, plane: PlaneIndex) -> PatchValues | None:
