@@ -213,15 +213,15 @@ class Mosaic:
         """Scores of every patch under several queries, of shape (c, rows, cols), NaN where a patch is not known."""
         if self._count == 1 and self.complete:
             return class_scores(self.blocks[0].vectors, queries)
-        scores = torch.full((len(queries), *self.shape), torch.nan)
+        scores = np.full((len(queries), *self.shape), np.nan, dtype=np.float32)
         for (i, j), block in list(self._blocks.items()):
             with self._lock:
                 found = class_scores(block.vectors, queries)
                 if not block.whole:
                     found[:, block.lengths == 0] = torch.nan
             rows, cols = found.shape[1:]
-            scores[:, i * self._side : i * self._side + rows, j * self._side : j * self._side + cols] = found
-        return scores
+            scores[:, i * self._side : i * self._side + rows, j * self._side : j * self._side + cols] = found.numpy()
+        return torch.from_numpy(scores)
 
     def known(self) -> Tensor:
         """Which patches something was written to, of shape (rows, cols), bool, on the CPU."""

@@ -234,12 +234,24 @@ def _group_cosines(vectors: Tensor, groups: Sequence[tuple[Tensor, Combine]]) ->
         query = query.expand(2, -1).contiguous()
     step = len(vectors) if vectors.dtype == torch.float32 else max(1, CHUNK_ELEMENTS // vectors.shape[1])
     parts = []
+    if sizes == [1]:
+        columns = [_first_column(chunk.float() @ query.T) for chunk in torch.split(vectors, step)]
+        return columns[0] if len(columns) == 1 else torch.cat(columns, dim=1)
     for chunk in torch.split(vectors, step):
         cosines = torch.split((chunk.float() @ query.T)[:, : sum(sizes)], sizes, dim=1)
         each = [combined(part, combine) for part, (_, combine) in zip(cosines, groups, strict=True)]
         parts.append(torch.stack(each))
     found = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
     return found.clamp_(-1, 1).cpu()
+
+
+def _first_column(product: Tensor) -> Tensor:
+    """Return the first column of (N, n), cut to [-1, 1], as (1, N), on the CPU.
+
+    By numpy, in this thread: huge grids come in many blocks, and to wake torch's other threads for each of a few small
+    steps takes longer than the product itself.
+    """
+    return torch.from_numpy(product.cpu().numpy()[None, :, 0].clip(-1, 1))
 
 
 def min_max(scores: Tensor) -> Tensor:
