@@ -27,7 +27,6 @@ EPSILON = 1e-8
 CHUNK_ELEMENTS = 1 << 26
 """Half-precision vectors are widened at most this many numbers at a time (256 MB of float32)."""
 
-
 TOP = 3
 """How many of the highest cosines count in ``"top"``: enough that one stray prompt does not decide alone."""
 
@@ -225,10 +224,9 @@ def _highest(cosines: Tensor) -> Tensor:
 
 def _group_cosines(vectors: Tensor, groups: Sequence[tuple[Tensor, Combine]]) -> Tensor:
     """Combine the cosines of vectors, (N, D), with each group of vectors: (groups, N), on the CPU."""
-    columns = [
-        part.mean(dim=0, keepdim=True) if combine == "mean" else part  # the mean of products is that with the mean
-        for part, combine in ((part.to(vectors.device, torch.float32), combine) for part, combine in groups)
-    ]
+    held = [(part.to(vectors.device, torch.float32), combine) for part, combine in groups]
+    # the mean of products is that with the mean
+    columns = [part.mean(dim=0, keepdim=True) if combine == "mean" else part for part, combine in held]
     query, sizes = torch.cat(columns), [len(part) for part in columns]
     if len(query) == 1:  # twice: torch's product with one vector goes through memory on one core, four times slower
         query = query.expand(2, -1).contiguous()
@@ -248,8 +246,7 @@ def _group_cosines(vectors: Tensor, groups: Sequence[tuple[Tensor, Combine]]) ->
 def _first_column(product: Tensor) -> Tensor:
     """Return the first column of (N, n), cut to [-1, 1], as (1, N), on the CPU.
 
-    By numpy, in this thread: huge grids come in many blocks, and to wake torch's other threads for each of a few small
-    steps takes longer than the product itself.
+    By numpy: huge grids come in many blocks, and to wake torch's threads for each small step takes longer than the step.
     """
     return torch.from_numpy(product.cpu().numpy()[None, :, 0].clip(-1, 1))
 
