@@ -246,7 +246,7 @@ def _group_cosines(vectors: Tensor, groups: Sequence[tuple[Tensor, Combine]]) ->
 def _first_column(product: Tensor) -> Tensor:
     """Return the first column of (N, n), cut to [-1, 1], as (1, N), on the CPU.
 
-    By numpy: huge grids come in many blocks, and to wake torch's threads for each small step takes longer than the step.
+    By numpy: huge grids come in many blocks, and to wake torch's threads for each small step takes longer than it.
     """
     return torch.from_numpy(product.cpu().numpy()[None, :, 0].clip(-1, 1))
 
