@@ -19,7 +19,8 @@ from napari_dinosim.errors import LabelError
 from napari_dinosim.prompts import POSITIVE, clean_label
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from napari.components import ViewerModel
     from napari.layers import Points
@@ -42,6 +43,8 @@ class PointLabels:
     Parameters
     ----------
     viewer : Viewer
+    amending : callable() -> context manager
+        What is written within it is no step of the person's, for undo.
     """
 
     counted = Signal()
@@ -49,8 +52,8 @@ class PointLabels:
     told = Signal(str)
     """Something to tell the person."""
 
-    def __init__(self, viewer: ViewerModel) -> None:
-        self._viewer = viewer
+    def __init__(self, viewer: ViewerModel, amending: Callable[[], AbstractContextManager[None]]) -> None:
+        self._viewer, self._amending = viewer, amending
         self.book = LabelBook()
         self.labels: tuple[str, ...] = ()
         self._layer: Points | None = None
@@ -87,10 +90,10 @@ class PointLabels:
         """Read the label of each point, and give the points the looks of their labels."""
         if self._layer is None:
             return ()
-        held = list(self._layer.features.get(COLUMN, ()))
         labels = _clean(self._layer)
-        if held != labels:
-            self._write(labels)
+        if not _holds(self._layer, labels) or _is_closed(self._layer):
+            with self._amending():
+                self._write(labels)
         self.book.meet(labels)
         self._show_looks(labels)
         self._show_texts(labels)
@@ -179,7 +182,7 @@ class PointLabels:
     def _keep_current(self, _event: object = None) -> None:
         """Have the next points get the current label, whatever is selected: napari gives them that of the selection."""
         layer, current = self._layer, self._meanwhile or self.book.current
-        if layer is None or COLUMN not in layer.features:
+        if layer is None or COLUMN not in layer.features or _is_closed(layer):  # look writes one that takes it
             return
         if list(layer.feature_defaults.get(COLUMN, ())) != [current]:
             layer.feature_defaults = {**layer.feature_defaults.to_dict("list"), COLUMN: [current]}
@@ -223,6 +226,17 @@ def _clean(layer: Points) -> list[str]:
         return [POSITIVE] * len(layer.data)
     column = layer.features[COLUMN]
     return [POSITIVE if missing else _read(value) for value, missing in zip(column, column.isna(), strict=True)]
+
+
+def _holds(layer: Points, labels: Sequence[str]) -> bool:
+    """Whether the column holds these labels; pandas' NA cannot be compared."""
+    held = list(layer.features.get(COLUMN, ()))
+    return all(isinstance(value, str) for value in held) and held == labels
+
+
+def _is_closed(layer: Points) -> bool:
+    """Whether the column takes no label but those that it has: pandas' categories, as seaborn and others make them."""
+    return COLUMN in layer.features and hasattr(layer.features[COLUMN], "cat")
 
 
 def _read(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from app_model.types import KeyBinding, KeyCode, KeyMod
@@ -12,7 +13,7 @@ from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.history import History
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from napari.components import ViewerModel
     from napari.layers import Points
@@ -44,7 +45,7 @@ class Undoing:
         self._viewer, self._give_owners = viewer, give_owners
         self._layer: Points | None = None
         self._history: History | None = None
-        self._dragging = False
+        self._dragging = self._amending = False
         self._keys = {UNDO_KEY: self._undo_pressed, REDO_KEY: self._redo_pressed}
 
     @property
@@ -86,8 +87,23 @@ class Undoing:
         """
         if action:
             self._dragging = action == "changing"  # until it is told that they have: a drag is one step
-        if self._history is not None and not self._dragging and action not in BEGINNINGS:
+        quiet = self._dragging or self._amending or action in BEGINNINGS
+        if self._history is not None and not quiet:
             self._history.record()
+
+    @contextmanager
+    def amending(self) -> Iterator[None]:
+        """Let what is done to the points meanwhile belong to the last step, which is undone with it."""
+        history = None if self._dragging else self._history  # a drag takes it in where it ends
+        if history is not None:
+            history.record()  # what nobody told of
+        self._amending = True
+        try:
+            yield
+        finally:
+            self._amending = False
+            if history is not None:
+                history.amend()
 
     def keep_owners(self, owners: Mapping[bytes, Owner]) -> None:
         """Note which image the points belong to."""
