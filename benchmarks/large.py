@@ -20,6 +20,7 @@ import torch
 from qtpy.QtWidgets import QApplication
 
 from napari_dinosim._napari import registry
+from napari_dinosim._napari.extent_section import ExtentSection
 from napari_dinosim.encoders.base import EncoderSpec
 from napari_dinosim.loading import EncoderChoice, EncoderSlot
 from napari_dinosim.prompts import Prompt, PromptSet
@@ -89,7 +90,7 @@ def field(side: int) -> None:
     viewer, widget = open_viewer(side, None)
     session = widget.controller.session
     viewer.scene.camera.center, viewer.scene.camera.zoom = (0, side / 2, side / 2), 0.4
-    widget.extent.scope.value = "field"
+    widget.section(ExtentSection).scope.value = "field"
     work_until(lambda: True, 2)
     process = psutil.Process()
     before, highest = process.memory_info().rss, 0

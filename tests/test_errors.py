@@ -5,7 +5,14 @@ import pickle
 import pytest
 
 from napari_dinosim import errors
-from napari_dinosim.errors import DinosimError, DownloadError, EncodingError, OutOfMemoryError, WeightsNotFoundError
+from napari_dinosim.errors import (
+    DifferenceError,
+    DinosimError,
+    DownloadError,
+    EncodingError,
+    OutOfMemoryError,
+    WeightsNotFoundError,
+)
 
 KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Exception)]
 
@@ -17,7 +24,7 @@ def test_every_error_is_ours_and_none_is_one_that_workers_swallow(kind):
     assert kind.__doc__
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind is not DownloadError])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in (DifferenceError, DownloadError)])
 def test_an_error_says_its_message_in_another_process_too(kind):
     copy = pickle.loads(pickle.dumps(kind("what was found")))
     assert type(copy) is kind
@@ -28,6 +35,11 @@ def test_a_failed_download_keeps_its_reason():
     copy = pickle.loads(pickle.dumps(DownloadError("the hub did not answer", "timed out")))
     assert (str(copy), copy.reason) == ("the hub did not answer", "timed out")
     assert isinstance(copy, WeightsNotFoundError)
+
+
+def test_what_differs_travels_with_the_error():
+    copy = pickle.loads(pickle.dumps(DifferenceError("the weights are others", ("weights",))))
+    assert (str(copy), copy.differences) == ("the weights are others", ("weights",))
 
 
 def test_running_out_of_memory_is_a_failure_of_one_image():

@@ -30,7 +30,7 @@ NAMES = {"tiff": "map.ome.tif", "0.5": "map.ome.zarr", "0.4": "map.ome.zarr"}
 
 def a_map(grid: PatchGrid, seed: int = 0) -> SimilarityMap:
     values = np.random.default_rng(seed).random(grid.shape, dtype=np.float32)
-    return SimilarityMap(torch.from_numpy(values), values, grid, 1.0)
+    return SimilarityMap(torch.from_numpy(values), grid, 1.0)
 
 
 def full(found: SimilarityMap) -> np.ndarray:

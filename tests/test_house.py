@@ -18,16 +18,17 @@ PACKAGE = ROOT / "src" / "napari_dinosim"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 FLOORS = (
-    ("errors", "grid", "planes", "prompts", "resampling"),
-    ("image", "intensity", "composition", "sampling", "similarity"),
-    ("mosaic",),
+    ("errors", "grid", "planes", "prompts", "resampling", "outlines", "regions"),
+    ("image", "intensity", "composition", "sampling", "pyramid", "similarity", "blocks"),
+    ("mosaic", "representatives"),
     ("embeddings", "states"),
     ("encoders", "positional", "samples", "figure", "export", "ranking", "frozen"),
     ("partial", "tiling", "cost", "analysis"),
     ("embedding", "engine", "store", "loading", "cache"),
-    ("plan", "underway", "querying", "scoring"),
+    ("plan", "underway", "querying", "scoring", "previewing", "reckoning"),
     ("schedule", "answers"),
     ("session",),
+    ("records", "panels"),
     ("cli", "demo", "_napari"),
 )
 """The rooms of the package from the ground up: each imports its own floor and those below, none above."""

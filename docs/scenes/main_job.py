@@ -8,6 +8,8 @@ from qtpy.QtCore import QPoint, QRect
 from qtpy.QtGui import QImage
 from skimage.color import rgb2hed
 
+from napari_dinosim._napari.intensity_box import IntensityBox
+from napari_dinosim._napari.map_section import MapSection
 from napari_dinosim.demo import CLICK, draw_pair
 
 
@@ -36,7 +38,9 @@ def patches() -> None:
     """Show the patch grid and the queried patch."""
     with desk("textures") as at:
         at.start()
-        at.tick(at.widget.patches)
+        section = at.widget.section(MapSection)
+        at.press_button(section.toggleButton())
+        at.tick(section.patches)
         at.viewer.scene.camera.center = (0, 240, 250)
         at.viewer.scene.camera.zoom *= 1.95  # the image fills the canvas from top to bottom
         spin(0.5)
@@ -65,7 +69,7 @@ def channels() -> None:
             at.viewer.add_image(stain, name=name, colormap=colormap, blending="additive", contrast_limits=limits)
         at.viewer.reset_view()
         at.press_button(at.widget.channels)
-        at.press_button(at.widget.intensity.toggleButton())
+        at.press_button(at.widget.section(IntensityBox).toggleButton())
         at.start()
         at.click(at.viewer.layers["hematoxylin"], (300, 170))
         at.viewer.layers[-2].opacity = 0.5  # the map

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
-from napari_dinosim.scoring import Scoring
+from napari_dinosim.previewing import PreviewedScoring
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from napari_dinosim.frozen import FrozenMaps
     from napari_dinosim.plan import Plan
     from napari_dinosim.planes import PlaneIndex
+    from napari_dinosim.previewing import Previewed
+    from napari_dinosim.prompts import Prompt
     from napari_dinosim.scoring import Normalisation
     from napari_dinosim.states import SimilarityMap
 
@@ -41,8 +43,12 @@ class Answers:
     def __init__(self, engine: Engine, plan: Plan, cache: EmbeddingCache) -> None:
         self._plan, self._cache = plan, cache
         self._threshold: float | None = None
-        self._scoring = Scoring(engine, self.embeddings, self.embedded_planes, lambda: plan.inputs)
+        self._scoring = PreviewedScoring(
+            engine, self.embeddings, self.embedded_planes, lambda: plan.inputs, lambda key: plan.shown[key]
+        )
         self._scoring.changed.connect(self._map_made)
+        self._scoring.replaced.connect(self._tell_maps)
+        self._scoring.replaced.connect(self._tell_states)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -74,6 +80,32 @@ class Answers:
         """Choose the cosine under which the best of an input is no match, or None; maps stay as they are."""
         self._threshold = threshold
         self._tell_states()
+
+    @property
+    def previewed(self) -> Previewed | None:
+        """What is previewed, if anything is."""
+        return self._scoring.previewed
+
+    def preview(self, prompt: Prompt | None) -> None:
+        """Show what one place would find, in place of what the prompts have found; these stay as they are.
+
+        While there is a preview, :meth:`map` gives its maps; those of classes, winners and exports stay the prompts'.
+        Where maps are stretched over a stack or over all inputs, these are stretched over the planes on screen.
+
+        Parameters
+        ----------
+        prompt : Prompt or None
+            As if it were the only prompt, and a positive one; None ends the preview, and the maps of before are there
+            again, not computed anew. The same patch again changes nothing.
+
+        Raises
+        ------
+        NotEmbeddedError
+            If the place is not embedded yet; what was shown stays.
+        OutsideImageError
+            If it lies outside its image.
+        """
+        self._scoring.preview(prompt)
 
     def map(self, key: str, plane: PlaneIndex, label: str | None = None) -> SimilarityMap | None:
         """Similarity map of a plane.

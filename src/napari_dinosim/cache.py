@@ -10,22 +10,24 @@ import psutil
 from napari_dinosim.planes import direction_of
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Hashable
+    from collections.abc import Container, Hashable, Iterable
 
     from napari_dinosim.embeddings import PatchEmbeddings
     from napari_dinosim.loading import EncoderChoice
+    from napari_dinosim.sampling import Sampling
 
 BUDGET_FRACTION = 0.25
 """Share of the computer's memory, and of a GPU's, that embeddings may take."""
 
 
 class CacheKey(NamedTuple):
-    """What embeddings are of: a plane of an input at one version, seen by one encoder."""
+    """What embeddings are of: a plane of an input at one version, seen by one encoder, at one resolution."""
 
     source: str
     plane: tuple[int, ...]
     version: Hashable
     encoder: EncoderChoice
+    sampling: Sampling | None = None
 
     @property
     def stack(self) -> CacheKey:
@@ -48,6 +50,7 @@ class EmbeddingCache:
         self._sizes: dict[CacheKey, tuple[str, int]] = {}
         self._bytes: Counter[str] = Counter()
         self._stacks: Counter[CacheKey] = Counter()
+        self._stack_bytes: Counter[CacheKey] = Counter()
 
     def __contains__(self, key: CacheKey) -> bool:
         return key in self._held
@@ -66,9 +69,19 @@ class EmbeddingCache:
         """How many planes of an input are held, for a key's :attr:`~CacheKey.stack`."""
         return self._stacks[stack]
 
-    def room(self) -> int:
-        """Bytes left in the computer's memory; negative where the budget is exceeded."""
-        return self.budget - self._bytes["cpu"]
+    def room(self, stacks: Iterable[CacheKey] | None = None) -> int:
+        """Bytes left in the computer's memory; negative where the budget is exceeded.
+
+        Parameters
+        ----------
+        stacks : iterable of CacheKey, optional
+            Only what is held of these counts: all else, such as another resolution, can leave. By default all counts.
+        """
+        return self.budget - (self._bytes["cpu"] if stacks is None else sum(self._stack_bytes[key] for key in stacks))
+
+    def budget_of(self, device: str) -> int:
+        """Bytes that embeddings may take on a device, given as ``"cpu"``, ``"cuda:0"`` or ``"mps"``."""
+        return self.budget if device == "cpu" else _budget_of(device)
 
     def put(self, key: CacheKey, embeddings: PatchEmbeddings, wanted: Container[CacheKey] = ()) -> None:
         """Keep embeddings; while the budget is exceeded, others leave that are not wanted right now."""
@@ -78,6 +91,7 @@ class EmbeddingCache:
         self._sizes[key] = device, embeddings.mosaic.nbytes
         self._bytes[device] += embeddings.mosaic.nbytes
         self._stacks[key.stack] += 1
+        self._stack_bytes[key.stack] += embeddings.mosaic.nbytes if device == "cpu" else 0
         self._make_room(device, key, wanted)
 
     def set_budget(self, budget: int, wanted: Container[CacheKey] = ()) -> None:
@@ -91,6 +105,7 @@ class EmbeddingCache:
             device, size = self._sizes.pop(key)
             self._bytes[device] -= size
             self._stacks[key.stack] -= 1
+            self._stack_bytes[key.stack] -= size if device == "cpu" else 0
 
     def forget(self, source: str) -> None:
         """Drop all that is held of one input."""
@@ -103,7 +118,7 @@ class EmbeddingCache:
             self.drop(key)
 
     def _make_room(self, device: str, new: CacheKey | None, wanted: Container[CacheKey]) -> None:
-        budget = self.budget if device == "cpu" else _budget_of(device)
+        budget = self.budget_of(device)
         for old in list(self._held):
             if self._bytes[device] <= budget:
                 break

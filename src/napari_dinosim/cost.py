@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from napari_dinosim.encoders.finer import shifts
 from napari_dinosim.grid import PatchGrid
+from napari_dinosim.partial import Window
 from napari_dinosim.sampling import Sampling
-from napari_dinosim.tiling import plan_windows
+from napari_dinosim.tiling import window_starts
 
 if TYPE_CHECKING:
     from napari_dinosim.encoders.base import EncoderSpec
@@ -82,10 +83,26 @@ def expected_cost(
     """
     size = spec.patch_size
     grid = PatchGrid(*image_shape, size, (sampling or Sampling.native()).shape(image_shape, size), finer)
-    patches, moved = planes * grid.rows * grid.cols, [min(shift, 1) for shift in shifts(size, finer)]
-    encoded = planes * sum(  # a shifted window has one more row or column of patches
-        sum(window.rows + more for more in moved) * sum(window.cols + more for more in moved)
-        for window in plan_windows(grid)
-    )
+    patches, encoded = planes * grid.rows * grid.cols, planes * encoded_in_all(grid)
     memory = patches * spec.dimension * number_bytes
     return Cost(patches, encoded, memory, encoded / per_second if per_second else None)
+
+
+def encoded_patches(window: Window, grid: PatchGrid) -> int:
+    """How many patches go through the encoder for one window: with n cells along a patch, it is encoded n × n times.
+
+    Parameters
+    ----------
+    window : Window
+    grid : PatchGrid
+        That it is a part of.
+    """
+    moved = [min(shift, 1) for shift in shifts(grid.patch_size, grid.finer)]
+    # a shifted window has one more row or column of patches
+    return sum(window.rows + more for more in moved) * sum(window.cols + more for more in moved)
+
+
+def encoded_in_all(grid: PatchGrid) -> int:
+    """How many patches go through the encoder for a whole grid."""
+    down, across, shape = window_starts(grid)
+    return len(down) * len(across) * encoded_patches(Window(0, 0, *shape), grid)

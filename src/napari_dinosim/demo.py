@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_dinosim import samples
 from napari_dinosim.engine import Engine
-from napari_dinosim.figure import Panel, draw, save
+from napari_dinosim.figure import Panel, draw_figure, save_figure
 from napari_dinosim.image import ImagePlane, image_plane
 from napari_dinosim.loading import EncoderChoice
 from napari_dinosim.prompts import Prompt, PromptSet
@@ -77,8 +77,8 @@ def draw_pair(path: Path = PICTURE) -> Path:
         found = session.shown_map(key)
         assert found is not None  # both are embedded, or search_pair has raised
         clicks = [(prompt.y, prompt.x) for prompt in session.prompts if prompt.source == key]
-        panels.append(Panel(session.inputs[key].name, image, found.grid.upsample(found.values), found.best, clicks))
-    save(draw(panels, "What looks like the rear wheel? Built-in textures, not DINO"), path)
+        panels.append(Panel(session.inputs[key].name, image, found.values, found.best, clicks, found.grid))
+    save_figure(draw_figure(panels, "What looks like the rear wheel? Built-in textures, not DINO"), path)
     return path.absolute()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from napari_dinosim.errors import EncoderMismatchError
@@ -13,13 +14,13 @@ from napari_dinosim.similarity import Query, min_max, project_out, unit_vectors
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    import numpy as np
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
     from torch import Tensor
 
     from napari_dinosim.grid import PatchGrid
     from napari_dinosim.mosaic import Mosaic
     from napari_dinosim.prompts import Combine
+    from napari_dinosim.regions import Region
 
     Directions = Callable[[int], Tensor]
     """The first k directions of position, of shape (at most k, D); see :mod:`napari_dinosim.positional`."""
@@ -136,6 +137,43 @@ class PatchEmbeddings:
             raise ValueError("no query: found no point, expected at least one (row, col). Add a prompt first.")
         against = [self.grid.patch_at(y, x) for y, x in negatives]
         return Query(self.mosaic.at(patches), self.encoder, combine, self.mosaic.at(against) if against else None)
+
+    def query_region(self, region: Region | ArrayLike, representatives: int = 1, combine: Combine = "max") -> Query:
+        """Make a query from a region: the patches that it covers, each weighted by how many of its pixels it holds.
+
+        Parameters
+        ----------
+        region : Region or array_like
+            Vertices of a polygon, of shape (n, 2), as (y, x) in pixels; or a mask of shape (height, width), bool.
+        representatives : int, default: 1
+            1 for the mean of the patches, up to 16 for the centres of as many clusters (k-means): a region of several
+            materials is then looked for as each of them.
+        combine : {"max", "mean", "top"}
+            How the cosines of several representatives become one score.
+
+        Raises
+        ------
+        OutsideImageError
+            If a polygon lies outside the image.
+        RegionError
+            If it is neither, is of another size than the image, or has fewer patches than there are representatives.
+        NotEmbeddedError
+            If no patch of it is embedded.
+
+        Examples
+        --------
+        >>> import napari_dinosim as dinosim
+        >>> embeddings = dinosim.embed(np.eye(96)[:64], dinosim.load_encoder("builtin"))
+        >>> embeddings.query_region([(0, 0), (0, 95), (63, 95)], representatives=2).vectors.shape[0]
+        2
+        """
+        from napari_dinosim.regions import Region
+        from napari_dinosim.representatives import represent
+
+        if not isinstance(region, Region):
+            given = np.asarray(region)
+            region = Region.mask(given) if given.dtype == np.bool_ else Region.polygon(given, self.grid.image_shape)
+        return Query(represent(self.mosaic, region.patches(self.grid), representatives), self.encoder, combine)
 
     def cosine(self, query: Query) -> Tensor:
         """Cosine similarity of every patch with a query, less that with what is not meant.

@@ -28,6 +28,10 @@ class OutsideImageError(DinosimError, ValueError):
     """A coordinate lies outside the image."""
 
 
+class RegionError(DinosimError, ValueError):
+    """A region is none, belongs to an image of another size, or has too few patches for what is asked of it."""
+
+
 class NotEmbeddedError(DinosimError, LookupError):
     """A patch is asked for that is not embedded yet."""
 
@@ -111,3 +115,46 @@ class LayerError(DinosimError, ValueError):
 
 class ExportError(DinosimError):
     """A similarity map cannot be written there, or not as is asked."""
+
+
+class SegmentationError(DinosimError, ValueError):
+    """A map cannot be segmented as is asked."""
+
+
+class SelectionError(DinosimError, ValueError):
+    """Places or objects cannot be chosen as is asked."""
+
+
+class FeaturesError(DinosimError, ValueError):
+    """There are too few patches for what is asked of them."""
+
+
+class FigureError(DinosimError, ValueError):
+    """A figure cannot be drawn as is asked."""
+
+
+class RecordError(DinosimError, ValueError):
+    """A file of a session or of prompts cannot be written, or is not one, or not a whole one."""
+
+
+class NewerRecordError(RecordError):
+    """A newer version of this program wrote the file."""
+
+
+class DifferenceError(DinosimError):
+    """What is here is other than the file of a session says.
+
+    Parameters
+    ----------
+    message : str
+        What happened, and the ways on.
+    differences : tuple of Difference
+        In what.
+    """
+
+    def __init__(self, message: str, differences: tuple[object, ...]) -> None:
+        super().__init__(message, differences)  # both, so that the error can be pickled
+        self.differences = differences
+
+    def __str__(self) -> str:
+        return str(self.args[0])

@@ -54,6 +54,10 @@ class FrozenMaps:
             self._last = plane, scores.map(self._label, over)
         return self._last[1]
 
+    def unstretched(self) -> FrozenMaps:
+        """Give maps whose values are their scores: for those who need nothing else, and for another thread."""
+        return FrozenMaps(self._queries, self._embeddings, self._label, None)
+
     def _overall(self, over: Sequence[PatchEmbeddings]) -> tuple[float, float]:
         from napari_dinosim.similarity import joint_extremes
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from napari_dinosim.errors import ImageError, OutsideImageError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
+
+Number = TypeVar("Number", bound=np.generic)
+"""Any type of numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +179,38 @@ class PatchGrid:
         right = min((col + 1) * along_x / per_col, self.width)
         return row * along_y / per_row - 0.5, col * along_x / per_col - 0.5, bottom - 0.5, right - 0.5
 
+    def centres(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Middles of the rows and of the columns of patches, each cut at the image's edge, in data coordinates.
+
+        Returns
+        -------
+        tuple of ndarray
+            Of shape (rows,) and (cols,), ascending.
+
+        Examples
+        --------
+        >>> PatchGrid(40, 32, 16).centres()[0]
+        array([ 7.5, 23.5, 35.5])
+        """
+        (along_y, per_row), (along_x, per_col) = self._ratios
+        return _middles(self.rows, along_y, per_row, self.height), _middles(self.cols, along_x, per_col, self.width)
+
+    def patches_under(self, ys: NDArray[np.intp], xs: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Patch row of each pixel row, and patch column of each pixel column.
+
+        Parameters
+        ----------
+        ys, xs : ndarray of int
+            Pixel rows (n) and columns (m), inside the image.
+
+        Returns
+        -------
+        tuple of ndarray
+            Of shape (n,) and (m,).
+        """
+        down, across = self._ratios
+        return _cells(ys, *down), _cells(xs, *across)
+
     def upsample(self, values: NDArray[np.float32], out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
         """Nearest-neighbour upsampling of one value per patch to the image's own pixels.
 
@@ -204,24 +239,22 @@ class PatchGrid:
             _repeat(torch.from_numpy(values), along_y // per_row, along_x // per_col, torch.from_numpy(out))
         return out
 
-    def upsample_at(
-        self, values: NDArray[np.float32], ys: NDArray[np.intp], xs: NDArray[np.intp]
-    ) -> NDArray[np.float32]:
+    def upsample_at(self, values: NDArray[Number], ys: NDArray[np.intp], xs: NDArray[np.intp]) -> NDArray[Number]:
         """Upsampled values at chosen pixel rows and columns, without making the whole map.
 
         Parameters
         ----------
-        values : ndarray of shape (rows, cols)
-            One value per patch.
+        values : ndarray of shape (rows, cols, …)
+            One value, or several, per patch, of any type.
         ys, xs : ndarray of int
             Pixel rows (n) and columns (m), inside the image.
 
         Returns
         -------
-        ndarray of shape (n, m)
+        ndarray of shape (n, m, …)
         """
-        down, across = self._ratios
-        return values[np.ix_(_cells(ys, *down), _cells(xs, *across))]
+        rows, cols = self.patches_under(ys, xs)
+        return values.take(cols, axis=1).take(rows, axis=0)  # whole rows at a time: far faster than one index array
 
 
 def _pixel(coordinate: float) -> int:
@@ -243,6 +276,12 @@ def _cell(pixel: int, numerator: int, denominator: int) -> int:
 def _cells(pixels: NDArray[np.intp], numerator: int, denominator: int) -> NDArray[np.intp]:
     """:func:`_cell` of many pixels."""
     return (2 * pixels + 1) * denominator // (2 * numerator)
+
+
+def _middles(count: int, numerator: int, denominator: int, length: int) -> NDArray[np.float64]:
+    """Middles of cells that cover ``numerator / denominator`` pixels, the last one cut at the image's edge."""
+    edges = np.minimum(np.arange(count + 1) * numerator / denominator, length)
+    return (edges[:-1] + edges[1:]) / 2 - 0.5
 
 
 def _repeat(values: Tensor, down: int, across: int, target: Tensor) -> None:

@@ -32,6 +32,9 @@ class EncoderChoice:
         Whether the positional bias is taken out.
     centre : bool
         Whether each image's mean vector is subtracted.
+    finer : {1, 2, 4}
+        Cells along each side of a patch, by averaging over shifted windows: an encoder of its own, whose embeddings
+        are comparable with no other's.
     """
 
     name: str
@@ -41,11 +44,24 @@ class EncoderChoice:
     layers: tuple[int, ...] | None = None
     debias: bool = False
     centre: bool = False
+    finer: int = 1
 
     @property
     def model(self) -> EncoderChoice:
-        """What has to be loaded for it: the choice without what is done to the embeddings afterwards."""
+        """What encodes: the choice without what is done to the embeddings afterwards."""
         return replace(self, debias=False, centre=False)
+
+    def identity(self, encoder: Encoder) -> str:
+        """Identity of the embeddings that come of :meth:`finish` for an encoder."""
+        from napari_dinosim.embeddings import default_count
+
+        debiased = f"-debiased{default_count(encoder.spec.dimension)}" if self.debias else ""
+        return f"{encoder.identity}{debiased}{'-centred' if self.centre else ''}"
+
+    @property
+    def loaded(self) -> EncoderChoice:
+        """What has to be loaded for it: what encodes, not made finer."""
+        return replace(self.model, finer=1)
 
     def finish(self, embeddings: PatchEmbeddings) -> PatchEmbeddings:
         """Do to an encoder's embeddings what was chosen beyond the encoder."""
@@ -74,19 +90,21 @@ class EncoderSlot:
         self._held: tuple[EncoderChoice, Encoder] | None = None
 
     def get(self, choice: EncoderChoice) -> Encoder:
-        """Return the encoder of a choice, loading it where it is not the one held.
+        """Return the encoder of a choice, made finer where that is chosen, loading it where it is not the one held.
 
         Runs in a worker thread: loading takes seconds.
         """
+        from napari_dinosim.encoders.finer import finer_encoder
+
         self._keep = True
         with self._lock:
-            if self._held is None or self._held[0] != choice.model:
+            if self._held is None or self._held[0] != choice.loaded:
                 self._held = None
-                self._held = (choice.model, self._loader(choice.model))
+                self._held = (choice.loaded, self._loader(choice.loaded))
             encoder = self._held[1]
             if not self._keep:  # cleared while it was loading
                 self._held = None
-            return encoder
+            return finer_encoder(encoder, choice.finer)
 
     def clear(self) -> None:
         """Let the encoder go; never waits for one that is being loaded, which is let go when it is there."""

@@ -7,17 +7,19 @@ image can be embedded, searched and kept by itself.
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+import numpy as np
 import torch
 
+from napari_dinosim.blocks import Block, moved, ones, overlap
 from napari_dinosim.errors import NotEmbeddedError
 from napari_dinosim.similarity import EPSILON, Query, class_scores
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from napari_dinosim.prompts import Combine
@@ -30,25 +32,6 @@ SIDE = 256
 
 HALF_ABOVE = 1 << 30
 """Bytes of float32 above which a grid is kept in float16, on every machine; that costs at most 1e-4 in cosine."""
-
-
-@dataclass(slots=True, eq=False)
-class Block:
-    """A rectangle of patches.
-
-    Parameters
-    ----------
-    vectors : Tensor of shape (rows, cols, D)
-        Unit vectors; zero where nothing was written.
-    lengths : Tensor of shape (rows, cols), float32
-        Length of the weighted sum that each was made of, so that more can be added; 0 where nothing was written.
-    whole : bool
-        Whether all was written to.
-    """
-
-    vectors: Tensor
-    lengths: Tensor
-    whole: bool = False
 
 
 class Mosaic:
@@ -67,6 +50,8 @@ class Mosaic:
         self._side = max(rows, cols) if rows * cols <= ONE_BLOCK else SIDE
         self._blocks: dict[tuple[int, int], Block] = {}
         self._lock = threading.Lock()
+        self.revision = 0
+        """Another number after each change of the vectors."""
 
     @classmethod
     def of(cls, vectors: Tensor) -> Self:
@@ -76,13 +61,17 @@ class Mosaic:
         rows, cols = vectors.shape[:2]
         made = cls(rows, cols)
         made._side = max(rows, cols)
-        made._blocks[0, 0] = Block(vectors, _ones(rows, cols), True)
+        made._blocks[0, 0] = Block(vectors, ones(rows, cols), True)
         return made
 
     @property
     def blocks(self) -> list[Block]:
         """Those that something was written to."""
         return list(self._blocks.values())
+
+    def placed(self) -> list[tuple[int, int, Block]]:
+        """List those that something was written to, each after its first patch (row, col), row by row."""
+        return [(i * self._side, j * self._side, block) for (i, j), block in sorted(self._blocks.items())]
 
     @property
     def complete(self) -> bool:
@@ -119,16 +108,18 @@ class Mosaic:
         """
         if weights is None and tuple(units.shape[:2]) == self.shape and self._count == 1:
             with self._lock:  # the only one: nothing to blend, nothing to copy
-                self._blocks[0, 0] = Block(units, _ones(*self.shape), True)
+                self._blocks[0, 0] = Block(units, ones(*self.shape), True)
+            self.revision += 1
             return
         rows, cols = units.shape[:2]
         weights = torch.ones(rows, cols) if weights is None else weights
         for i in range(row // self._side, (row + rows - 1) // self._side + 1):
             for j in range(col // self._side, (col + cols - 1) // self._side + 1):
                 top, left = i * self._side, j * self._side
-                down, across = _overlap(row, rows, top, self._side), _overlap(col, cols, left, self._side)
-                self._blend(i, j, down, across, units[_moved(down, top - row), _moved(across, left - col)],
-                            weights[_moved(down, top - row), _moved(across, left - col)])  # fmt: skip
+                down, across = overlap(row, rows, top, self._side), overlap(col, cols, left, self._side)
+                self._blend(i, j, down, across, units[moved(down, top - row), moved(across, left - col)],
+                            weights[moved(down, top - row), moved(across, left - col)])  # fmt: skip
+        self.revision += 1
 
     def _blend(self, i: int, j: int, down: slice, across: slice, units: Tensor, weights: Tensor) -> None:
         """Add to a rectangle of one block, in a few large steps: many small ones would wait for a busy GUI thread."""
@@ -177,6 +168,33 @@ class Mosaic:
             found.append(block.vectors[y, x].to("cpu", torch.float32))
         return torch.stack(found)
 
+    def known_at(self, rows: NDArray[np.intp], cols: NDArray[np.intp]) -> tuple[Tensor, NDArray[np.bool_]]:
+        """Vectors of those of many patches that are known.
+
+        Parameters
+        ----------
+        rows, cols : ndarray of shape (n,), int
+
+        Returns
+        -------
+        vectors : Tensor of shape (m, D), float32, on the CPU
+            Of the m known ones, in their order.
+        known : ndarray of shape (n,), bool
+        """
+        known = np.zeros(len(rows), dtype=bool)
+        places, found = [np.zeros(0, dtype=np.intp)], [torch.zeros(0, 0)]
+        for (i, j), block in list(self._blocks.items()):
+            here = np.flatnonzero((rows // self._side == i) & (cols // self._side == j))
+            y, x = torch.from_numpy(rows[here] % self._side), torch.from_numpy(cols[here] % self._side)
+            written = block.lengths[y, x] > 0
+            here = here[written.numpy()]
+            if len(here):
+                known[here] = True
+                places.append(here)
+                found.append(block.vectors[y[written], x[written]].to("cpu", torch.float32))
+        order = torch.from_numpy(np.argsort(np.concatenate(places)))
+        return torch.cat([part for part in found if len(part)] or found)[order], known
+
     def scores(self, query: Tensor, combine: Combine = "max") -> Tensor:
         """Cosine of every patch with a query, NaN where a patch is not known.
 
@@ -195,15 +213,45 @@ class Mosaic:
         """Scores of every patch under several queries, of shape (c, rows, cols), NaN where a patch is not known."""
         if self._count == 1 and self.complete:
             return class_scores(self.blocks[0].vectors, queries)
-        scores = torch.full((len(queries), *self.shape), torch.nan)
+        scores = np.full((len(queries), *self.shape), np.nan, dtype=np.float32)
         for (i, j), block in list(self._blocks.items()):
             with self._lock:
                 found = class_scores(block.vectors, queries)
                 if not block.whole:
                     found[:, block.lengths == 0] = torch.nan
             rows, cols = found.shape[1:]
-            scores[:, i * self._side : i * self._side + rows, j * self._side : j * self._side + cols] = found
-        return scores
+            scores[:, i * self._side : i * self._side + rows, j * self._side : j * self._side + cols] = found.numpy()
+        return torch.from_numpy(scores)
+
+    def known(self) -> Tensor:
+        """Which patches something was written to, of shape (rows, cols), bool, on the CPU."""
+        known = torch.zeros(self.shape, dtype=torch.bool)
+        for (i, j), block in list(self._blocks.items()):
+            self._place(known, i, j, block)[...] = block.lengths.cpu() > 0
+        return known
+
+    def parts(self) -> Iterator[tuple[tuple[slice, slice], Tensor]]:
+        """Go through what something was written to, part by part; what may still be written to is copied first.
+
+        Yields
+        ------
+        tuple of slice
+            Where the part lies, in patches, (row, col).
+        Tensor of shape (rows, cols, D)
+            Its vectors, zero where not known.
+        """
+        for (i, j), block in list(self._blocks.items()):
+            rows, cols = block.lengths.shape
+            place = (
+                slice(i * self._side, i * self._side + rows),
+                slice(j * self._side, j * self._side + cols),
+            )
+            if block.whole and self._count == 1:
+                yield place, block.vectors
+                continue
+            with self._lock:
+                vectors = block.vectors.clone()
+            yield place, vectors
 
     def mapped(self, change: Callable[[Tensor], Tensor]) -> Mosaic:
         """Make another mosaic of what a function makes of the vectors, (rows, cols, D), of each block."""
@@ -236,17 +284,3 @@ class Mosaic:
         """Part of a tensor over the whole grid that a block covers."""
         rows, cols = block.lengths.shape
         return whole[i * self._side : i * self._side + rows, j * self._side : j * self._side + cols]
-
-
-def _ones(rows: int, cols: int) -> Tensor:
-    """Lengths of vectors to which nothing will be added; one number in memory."""
-    return torch.ones(1, 1).expand(rows, cols)
-
-
-def _overlap(start: int, length: int, corner: int, side: int) -> slice:
-    """Part of a block, along one axis, that a run covers."""
-    return slice(max(start - corner, 0), min(start + length - corner, side))
-
-
-def _moved(part: slice, by: int) -> slice:
-    return slice(part.start + by, part.stop + by)

@@ -58,12 +58,13 @@ class Plan:
     scope: Scope = "all"
 
     def key(self, source: str, plane: PlaneIndex) -> CacheKey:
-        """Key of the embeddings of a plane, by the chosen encoder."""
-        return CacheKey(source, plane, self.inputs[source].version, self.encoder)
+        """Key of the embeddings of a plane, by the chosen encoder, at the chosen resolution."""
+        image = self.inputs[source]
+        return CacheKey(source, plane, image.version, self.encoder, image.sampling(plane))
 
     def urgent(self) -> dict[CacheKey, ImageInput]:
         """Planes that are embedded first, the most wanted first: on screen, then those that hold prompts."""
-        places = [*self.shown.items(), *(place for place in self.prompts.sources() if place[0] in self.inputs)]
+        places = [*self.shown.items(), *(place for place in self.prompts.planes() if place[0] in self.inputs)]
         return {self.key(*place): self.inputs[place[0]] for place in places}
 
     def others(self) -> Iterator[tuple[CacheKey, ImageInput]]:
@@ -87,8 +88,7 @@ class Plan:
 
     def wants(self, key: CacheKey) -> bool:
         """Whether a plane is still wanted as it was."""
-        image = self.inputs.get(key.source)
-        if image is None or (key.version, key.encoder) != (image.version, self.encoder):
+        if key.source not in self.inputs or key != self.key(key.source, key.plane):
             return False
         return self.scope == "all" or key in self.urgent()
 
@@ -103,8 +103,11 @@ class Plan:
         if view is None or self.shown.get(key.source) != key.plane:
             return None
         here = self.prompts.sources().get((key.source, key.plane), [])
-        places = tuple(grid.patch_at(y, x) for y, x in here if grid.contains(y, x))
-        return Focus(_patches(grid, view), self.scope == "field", places)
+        places = [grid.patch_at(y, x) for y, x in here if grid.contains(y, x)]
+        for one in self.prompts.regions:
+            if (one.source, one.plane) == (key.source, key.plane) and one.region.shape == grid.image_shape:
+                places += one.region.spread(grid)
+        return Focus(_patches(grid, view), self.scope == "field", tuple(places))
 
 
 def _patches(grid: PatchGrid, view: View) -> Window:

@@ -91,6 +91,28 @@ def at_position(plane: PlaneIndex, ndim: int, axis: int, position: int) -> Plane
     return plane_index(index, axes_of(plane))
 
 
+def without_axis(plane: PlaneIndex, ndim: int, axis: int) -> PlaneIndex:
+    """Name of the same plane of an image that lacks an axis beside the plane.
+
+    Parameters
+    ----------
+    plane : tuple of int
+    ndim : int
+        Axes of the image that has it.
+    axis : int
+        Counted from the end.
+
+    Examples
+    --------
+    >>> without_axis((4, 2), 4, axis=-3)
+    (4,)
+    """
+    axes = axes_of(plane)
+    index = [i for beside, i in zip(others(ndim, axes), index_of(plane), strict=True) if beside != axis]
+    down, across = (shown if shown > axis else shown + 1 for shown in axes)
+    return plane_index(index, (down, across))
+
+
 class AxisSlice:
     """An array at one position of one axis, that reads only what is asked of it.
 

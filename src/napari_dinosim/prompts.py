@@ -1,4 +1,4 @@
-"""Prompts: the places that a person clicked, and what is meant by each."""
+"""Prompts: the places and regions that a person points at, and what is meant by each."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from napari_dinosim.errors import LabelError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from napari_dinosim.regions import RegionPrompt
 
 Combine = Literal["max", "mean", "top"]
 """How the cosines of several prompts become one: their maximum, their mean, or the soft mean of the highest few."""
@@ -49,6 +51,19 @@ def clean_label(text: str) -> str:
     return label.casefold() if label.casefold() in (POSITIVE, NEGATIVE) else label
 
 
+def check_label(label: str) -> None:
+    """Refuse a label that is not written as :func:`clean_label` gives it.
+
+    Raises
+    ------
+    LabelError
+        If it is empty, or written otherwise.
+    """
+    clean = clean_label(label)
+    if clean != label:
+        raise LabelError(f"label: found {label!r}, expected {clean!r}. Put it through clean_label first.")
+
+
 @dataclass(frozen=True, slots=True)
 class Prompt:
     """One clicked place.
@@ -77,9 +92,29 @@ class Prompt:
     label: str = POSITIVE
 
     def __post_init__(self) -> None:
-        clean = clean_label(self.label)
-        if clean != self.label:
-            raise LabelError(f"label: found {self.label!r}, expected {clean!r}. Put it through clean_label first.")
+        check_label(self.label)
+
+
+@dataclass(frozen=True, slots=True)
+class LoosePrompt:
+    """A prompt that lies in no image: what was there when it was saved is known by its vector.
+
+    Parameters
+    ----------
+    vector : tuple of float
+        Unit vector of length D.
+    encoder : str
+        Identity of the encoder that made it (name and weights); it counts for embeddings by that one only.
+    label : str
+        As of other prompts.
+    """
+
+    vector: tuple[float, ...]
+    encoder: str
+    label: str = POSITIVE
+
+    def __post_init__(self) -> None:
+        check_label(self.label)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +124,24 @@ class PromptSet:
     Parameters
     ----------
     prompts : tuple of Prompt
+        The places; they are what is iterated over.
     combine : {"max", "mean", "top"}
         How the cosines of several prompts of one label become one; see
         :func:`napari_dinosim.similarity.combined`.
+    regions : tuple of RegionPrompt
+        What is looked for besides.
+    loose : tuple of LoosePrompt
+        Those that lie in no image, and are known by their vectors.
     """
 
     prompts: tuple[Prompt, ...] = ()
     combine: Combine = "max"
+    regions: tuple[RegionPrompt, ...] = ()
+    loose: tuple[LoosePrompt, ...] = ()
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to look for: a point, a region or a vector."""
+        return bool(self.prompts or self.regions or self.loose)
 
     def __len__(self) -> int:
         return len(self.prompts)
@@ -105,8 +151,16 @@ class PromptSet:
 
     @property
     def sought(self) -> tuple[str, ...]:
-        """Labels of what is looked for, all but :data:`NEGATIVE`, in the order of their first prompts."""
-        return tuple(dict.fromkeys(prompt.label for prompt in self.prompts if prompt.label != NEGATIVE))
+        """Labels of all that is looked for, in the order of their first points, then regions, then loose prompts.
+
+        :data:`NEGATIVE` is none of them.
+        """
+        labels = [
+            *(prompt.label for prompt in self.prompts),
+            *(region.label for region in self.regions),
+            *(loose.label for loose in self.loose),
+        ]
+        return tuple(dict.fromkeys(label for label in labels if label != NEGATIVE))
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -119,12 +173,11 @@ class PromptSet:
     @property
     def problem(self) -> str:
         """Why these prompts look for nothing, and the way on; empty where they look for something, or are none."""
-        if self.sought or not self.prompts:
+        if self.sought or not self:
             return ""
-        return (
-            f"Found {len(self.prompts)} negative point{'s' * (len(self.prompts) > 1)} and no other: they only say what "
-            "is not meant. Add a positive point, or one of a class."
-        )
+        kinds = (len(self.prompts) + len(self.loose), "point"), (len(self.regions), "region")
+        found = " and ".join(f"{count} negative {name}{'s' * (count > 1)}" for count, name in kinds if count)
+        return f"Found {found} and no other: they only say what is not meant. Add a positive point, or one of a class."
 
     def sources(self) -> dict[tuple[str, tuple[int, ...]], list[tuple[float, float]]]:
         """Places by input and plane, in the order of the prompts."""
@@ -132,3 +185,7 @@ class PromptSet:
         for prompt in self.prompts:
             places.setdefault((prompt.source, prompt.plane), []).append((prompt.y, prompt.x))
         return places
+
+    def planes(self) -> dict[tuple[str, tuple[int, ...]], None]:
+        """List the inputs and planes that hold prompts or regions, in their order, each once."""
+        return dict.fromkeys([*self.sources(), *((region.source, region.plane) for region in self.regions)])

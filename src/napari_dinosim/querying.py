@@ -4,33 +4,43 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary, ref
 
-from napari_dinosim.errors import NotEmbeddedError, OutsideImageError
-from napari_dinosim.prompts import NEGATIVE
+from napari_dinosim.errors import NotEmbeddedError, OutsideImageError, RegionError
+from napari_dinosim.prompts import NEGATIVE, Prompt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    from torch import Tensor
 
     from napari_dinosim.embeddings import PatchEmbeddings
+    from napari_dinosim.errors import DinosimError
     from napari_dinosim.planes import PlaneIndex
     from napari_dinosim.prompts import PromptSet
+    from napari_dinosim.regions import RegionPrompt
     from napari_dinosim.similarity import Query
 
 
 def make_queries(
     prompts: PromptSet,
     embeddings: Callable[[str, PlaneIndex], PatchEmbeddings | None],
-    outside: Callable[[str, OutsideImageError], None],
+    outside: Callable[[str, DinosimError], None],
+    remembered: RegionVectors | None = None,
 ) -> dict[str, Query]:
-    """Make one query per label of all prompts whose plane is embedded, in whichever image they lie.
+    """Make one query per label of all prompts and regions whose plane is embedded, in whichever image they lie.
+
+    Loose prompts join those that were made with the same encoder.
 
     Parameters
     ----------
     prompts : PromptSet
     embeddings : callable(key, plane) -> PatchEmbeddings or None
         A prompt without them joins its query when there are some.
-    outside : callable(key, OutsideImageError)
-        Is told of a prompt that lies outside its image.
+    outside : callable(key, DinosimError)
+        Is told of a prompt that lies outside its image, and of a region that says nothing there.
+    remembered : RegionVectors, optional
+        What was found for the same regions before.
 
     Returns
     -------
@@ -41,20 +51,66 @@ def make_queries(
     from napari_dinosim.similarity import Query
 
     parts: dict[str, list[Query]] = {}
-    for prompt in prompts:
-        found = embeddings(prompt.source, prompt.plane)
+    remembered = remembered or RegionVectors()
+    for one in (*prompts, *prompts.regions):
+        found = embeddings(one.source, one.plane)
         if found is None:
             continue
         try:
-            query = found.query([(prompt.y, prompt.x)], prompts.combine)
-        except OutsideImageError as error:
-            outside(prompt.source, error)
+            if isinstance(one, Prompt):
+                query = found.query([(one.y, one.x)], prompts.combine)
+            else:
+                query = Query(remembered.of(one, found), found.encoder, prompts.combine)
+        except (OutsideImageError, RegionError) as error:
+            outside(one.source, error)
         except NotEmbeddedError:
             continue
         else:
-            parts.setdefault(prompt.label, []).append(query)
+            parts.setdefault(one.label, []).append(query)
+    for label, query in _loose(prompts, next((found[0].encoder for found in parts.values()), None)):
+        parts.setdefault(label, []).append(query)
     sought = {label: Query.join(parts[label]) for label in prompts.sought if label in parts}
     if NEGATIVE not in parts or not sought:
         return sought
     negatives = Query.join(parts[NEGATIVE]).vectors  # one tensor, which all share
     return {label: replace(query, negatives=negatives) for label, query in sought.items()}
+
+
+class RegionVectors:
+    """The vectors of regions, kept until the region goes or more of its image is embedded."""
+
+    def __init__(self) -> None:
+        self._held: WeakKeyDictionary[RegionPrompt, tuple[object, Tensor]] = WeakKeyDictionary()
+
+    def of(self, prompt: RegionPrompt, embeddings: PatchEmbeddings) -> Tensor:
+        """Find the unit vectors, (n, D), that stand for a region; no more than it has patches.
+
+        Raises
+        ------
+        RegionError
+            If the region belongs to an image of another size.
+        NotEmbeddedError
+            If none of its patches is embedded.
+        """
+        from napari_dinosim.representatives import represent
+
+        state = ref(embeddings.mosaic), embeddings.mosaic.revision
+        held = self._held.get(prompt)
+        if held is None or held[0] != state:
+            covered = prompt.region.patches(embeddings.grid)
+            count = min(prompt.representatives, len(covered.rows))
+            held = self._held[prompt] = state, represent(embeddings.mosaic, covered, count)
+        return held[1]
+
+
+def _loose(prompts: PromptSet, encoder: str | None) -> Iterator[tuple[str, Query]]:
+    """Make queries of loose prompts: of those of an encoder, by default of the first one's."""
+    import torch
+
+    from napari_dinosim.similarity import Query
+
+    for prompt in prompts.loose:
+        encoder = encoder or prompt.encoder
+        if prompt.encoder == encoder:
+            vectors = torch.tensor([prompt.vector], dtype=torch.float32)
+            yield prompt.label, Query(vectors, prompt.encoder, prompts.combine)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,7 @@ NOBODY = -1
 """Winner where nothing is embedded."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class PlaneScores:
     """Scores of one plane.
 
@@ -36,14 +37,22 @@ class PlaneScores:
     extremes : dict of str or None to (lowest, highest)
         Of each; NaN where nothing is embedded.
     grid : PatchGrid
-    winners : ndarray of shape (rows, cols), int16
-        Number of the class with the highest score, the first of equal ones; :data:`NOBODY` where nothing is embedded.
+    first : Tensor of shape (rows, cols), int64, optional
+        Number of the class with the highest score, the first of equal ones; None where there is but one.
     """
 
     by_label: dict[str | None, Tensor]
     extremes: dict[str | None, Extremes]
     grid: PatchGrid
-    winners: NDArray[np.int16]
+    first: Tensor | None = None
+
+    @functools.cached_property
+    def winners(self) -> NDArray[np.int16]:
+        """Number of the winning class, (rows, cols); :data:`NOBODY` where nothing is embedded."""
+        first = self.first
+        winners = np.zeros(self.grid.shape, np.int16) if first is None else first.numpy().astype(np.int16)
+        winners[np.isnan(self.by_label[None].numpy())] = NOBODY
+        return winners
 
     @classmethod
     def of(cls, embeddings: PatchEmbeddings, queries: Mapping[str, Query]) -> PlaneScores:
@@ -63,14 +72,13 @@ class PlaneScores:
             by_label[None] = scores[0]
             pair = extremes(scores[0])
             pairs = dict.fromkeys(by_label, pair)
-            winners = np.zeros(embeddings.grid.shape, np.int16)
-        else:
-            highest, first = scores.max(dim=0)  # of equal ones torch gives the first
-            by_label[None] = highest
-            pairs = {label: extremes(found) for label, found in by_label.items()}
-            winners = first.numpy().astype(np.int16)
-        winners[np.isnan(by_label[None].numpy())] = NOBODY
-        return cls(by_label, pairs, embeddings.grid, winners)
+            return cls(by_label, pairs, embeddings.grid)
+        highest, first = scores.max(dim=0)  # of equal ones torch gives the first
+        by_label[None] = highest
+        pairs = {label: extremes(found) for label, found in by_label.items()}
+        made = cls(by_label, pairs, embeddings.grid, first)
+        _ = made.winners  # here, in the thread that has the time
+        return made
 
     def map(self, label: str | None, over: Extremes | None) -> SimilarityMap:
         """Map of a class, or of the highest score.
@@ -81,4 +89,4 @@ class PlaneScores:
         over : (low, high), optional
             What becomes 0 and 1; None leaves the scores as they are.
         """
-        return SimilarityMap.of(self.by_label[label], self.grid, self.extremes[label], over)
+        return SimilarityMap(self.by_label[label], self.grid, self.extremes[label][1], over)

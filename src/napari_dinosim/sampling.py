@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_dinosim.errors import ImageError, ResolutionError
 from napari_dinosim.grid import PatchGrid
+from napari_dinosim.pyramid import Pyramid
 from napari_dinosim.resampling import axis_weights
 
 if TYPE_CHECKING:
@@ -227,7 +228,7 @@ def sampled_plane(plane: Plane, sampling: Sampling | None, patch_size: int, coar
     Parameters
     ----------
     plane : Plane
-        The image itself; one that is resized already is read from its levels anew.
+        The image itself; one that is resized already, or a pyramid, is read from its levels.
     sampling : Sampling or None
         None leaves the plane as it is.
     patch_size : int
@@ -249,7 +250,7 @@ def sampled_plane(plane: Plane, sampling: Sampling | None, patch_size: int, coar
     """
     if sampling is None:
         return plane
-    levels = plane.levels if isinstance(plane, SampledPlane) else [plane, *coarser]
+    levels = plane.levels if isinstance(plane, SampledPlane | Pyramid) else [plane, *coarser]
     shape = sampling.shape(plane.shape, patch_size)
     return levels[0] if shape == plane.shape else SampledPlane(levels, shape)
 

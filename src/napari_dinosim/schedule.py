@@ -6,6 +6,7 @@ has room for them; of what is in memory, only what is not urgent ever leaves.
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -15,7 +16,8 @@ from typing import TYPE_CHECKING
 from psygnal import Signal
 
 from napari_dinosim.engine import Note
-from napari_dinosim.errors import EncodingError, ImageError
+from napari_dinosim.errors import EncodingError, ImageError, ResolutionError
+from napari_dinosim.reckoning import Paces
 from napari_dinosim.states import ImageInput, InputState, Overall, Stage
 from napari_dinosim.underway import Grown, UnderwayPlanes, embed_underway, plain_key
 
@@ -83,9 +85,10 @@ class EmbeddingSchedule:
         self._underway = UnderwayPlanes()
         self._told: set[str] = set()
         self._plane_bytes: dict[CacheKey, int] = {}
-        self._pixels_done = self._pixels_left = 0
+        self._pixels_done = self._pixels_left = 0.0
         self._grown_at = 0.0
         self.started = False
+        self.paces = Paces()
 
     @property
     def running(self) -> CacheKey | None:
@@ -141,7 +144,10 @@ class EmbeddingSchedule:
             self._drop_job()
         if self._running is not None or not self.started:
             return
-        nearest = next((one for one in self._wanted.others() if self._lacks(one[0]) and self._has_room(*one)), None)
+        kept = {plain_key(key.stack) for key in urgent} | {key.stack for key in urgent}
+        kept |= {stack for key, _ in self._wanted.stacks() for stack in (key, plain_key(key))}
+        lacking = (one for one in self._wanted.others() if self._lacks(one[0]))
+        nearest = next((one for one in lacking if self._has_room(*one, kept)), None)
         following = next(iter(missing.items()), nearest)
         if following is None:
             self._pixels_done = 0
@@ -151,7 +157,7 @@ class EmbeddingSchedule:
         self._pixels_left += 0 if nearest is None else self._pixels_of_others(urgent)
         self._begin(*following)
 
-    def _pixels_of_others(self, urgent: dict[CacheKey, ImageInput]) -> int:
+    def _pixels_of_others(self, urgent: dict[CacheKey, ImageInput]) -> float:
         """Pixels of the planes that are wanted beside the urgent ones, and missing."""
         counted = Counter(key.stack for key in urgent if key not in self._cache)
         return sum(
@@ -174,9 +180,9 @@ class EmbeddingSchedule:
             return False
         return key not in self._cache or self._underway.lacks(key, self._wanted.focus)
 
-    def _has_room(self, key: CacheKey, image: ImageInput) -> bool:
+    def _has_room(self, key: CacheKey, image: ImageInput, kept: set[CacheKey]) -> bool:
         """Whether a plane that is not urgent fits into the budget beside all that is there."""
-        if self._plane_bytes.get(key.stack, 0) <= self._cache.room():
+        if self._plane_bytes.get(key.stack, 0) <= self._cache.room(kept):
             return True
         self._tell(
             f"The memory budget of {self._cache.budget / 1e9:.1f} GB is full: {self._cache.count(key.stack)} planes of "
@@ -243,6 +249,7 @@ class EmbeddingSchedule:
     def _advance(self, key: CacheKey, image: ImageInput, progress: Progress) -> None:
         if self._running is not None:
             self._running = replace(self._running, fraction=progress.fraction)
+        self.paces.note(key.encoder, self._underway.encoded(key, progress.done), progress.seconds)
         done = progress.fraction * _pixels(key, image)
         seconds = (self._pixels_left - done) * progress.seconds / done if done else None
         self.progress_changed.emit(
@@ -280,13 +287,14 @@ class EmbeddingSchedule:
 
 def _is_fatal(error: DinosimError) -> bool:
     """Whether an error means every image, not one."""
-    return not isinstance(error, ImageError | EncodingError)
+    return not isinstance(error, ImageError | ResolutionError | EncodingError)
 
 
 def _nothing(_what: object) -> None:
     """Do nothing about it."""
 
 
-def _pixels(key: CacheKey, image: ImageInput) -> int:
-    height, width = image.like(key.plane)[1]
-    return height * width
+def _pixels(key: CacheKey, image: ImageInput) -> float:
+    """Pixels that a plane has; of a resized one, those of as many patches of 16 × 16."""
+    covered = (16.0, 16.0) if key.sampling is None else key.sampling.covered or (16.0, 16.0)
+    return math.prod(image.like(key.plane)[1]) / math.prod(covered) * 16 * 16

@@ -71,7 +71,7 @@ class Scoring:
         planes: Callable[[str], list[PlaneIndex]],
         sources: Callable[[], Iterable[str]],
     ) -> None:
-        self._engine, self._embeddings, self._planes, self._sources = engine, embeddings, planes, sources
+        self._engine, self._embedded, self._planes, self._sources = engine, embeddings, planes, sources
         self._queries: dict[str, Query] = {}
         self._normalisation: Normalisation = "plane"
         self.classes: tuple[str, ...] = ()
@@ -88,6 +88,11 @@ class Scoring:
         """Over what maps are stretched."""
         return self._normalisation
 
+    @property
+    def busy(self) -> bool:
+        """Whether a worker makes maps."""
+        return bool(self._jobs)
+
     def set_queries(self, queries: Mapping[str, Query], *, named: bool = False) -> None:
         """Begin anew with other queries, or with none.
 
@@ -102,7 +107,7 @@ class Scoring:
         classes = tuple(queries) if named else ()
         kept = bool(queries) and len(identities) == 1
         self._before = {**self._before, **self._maps} if kept else {}
-        winners = {place: found.winners for place, found in self._scores.items()}
+        winners = {place: found.winners for place, found in self._scores.items()} if self.classes else {}
         self._winners_before = {**self._winners_before, **winners} if kept and classes == self.classes else {}
         self._queries, self.classes, self._row = dict(queries), classes, (0.0, 0)
         self._drop_jobs(list(self._jobs))
@@ -119,7 +124,7 @@ class Scoring:
         if place in self._maps:
             self._before[place] = self._maps.pop(place)
         scores = self._scores.pop(place, None)
-        if scores is not None:
+        if scores is not None and self.classes:
             self._winners_before[place] = scores.winners
         self._extremes.pop(place, None)
         self._stretch_anew(self._stretched_with(source))
@@ -215,6 +220,12 @@ class Scoring:
             self._tell(together)
 
         self._submit(name, work, done)
+
+    def _embeddings(self, source: str, plane: PlaneIndex) -> PatchEmbeddings | None:
+        """Embeddings of a plane, unless they are by another encoder than the queries: those of loose prompts may be."""
+        found = self._embedded(source, plane)
+        wanted = next(iter(self._queries.values()), None)
+        return found if found is None or wanted is None or found.encoder == wanted.encoder else None
 
     # ---- how they are made ---------------------------------------------------------------------------------------
 

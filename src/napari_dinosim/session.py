@@ -15,14 +15,17 @@ from napari_dinosim.answers import Answers
 from napari_dinosim.cache import CacheKey, EmbeddingCache
 from napari_dinosim.loading import EncoderChoice, EncoderSlot
 from napari_dinosim.plan import Plan, Scope, View
-from napari_dinosim.querying import make_queries
+from napari_dinosim.querying import RegionVectors, make_queries
+from napari_dinosim.reckoning import Reckoning
 from napari_dinosim.schedule import EmbeddingSchedule
 from napari_dinosim.states import ImageInput, InputState, Stage
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from napari_dinosim.embeddings import PatchEmbeddings
     from napari_dinosim.engine import Engine
-    from napari_dinosim.errors import DinosimError, OutsideImageError
+    from napari_dinosim.errors import DinosimError
     from napari_dinosim.planes import PlaneIndex
     from napari_dinosim.prompts import PromptSet
 
@@ -40,6 +43,11 @@ class SimilaritySession(Answers):
         Where the loaded encoder is kept; sessions may share one.
     cache : EmbeddingCache, optional
         Where embeddings are kept.
+
+    Attributes
+    ----------
+    reckoning : Reckoning
+        What embedding will cost.
 
     Examples
     --------
@@ -66,9 +74,10 @@ class SimilaritySession(Answers):
         super().__init__(engine, Plan(encoder), EmbeddingCache() if cache is None else cache)
         self._stale: dict[str, str] = {}
         self._told_nonfinite: set[str] = set()
-        self._patch_sizes: dict[EncoderChoice, int] = {}
+        self._regions = RegionVectors()
         self._scoring.failed.connect(self.failed.emit)
         self._schedule = EmbeddingSchedule(engine, slot or EncoderSlot(), self._cache, self._plan)
+        self.reckoning = Reckoning(self._plan, self._cache, self._schedule.paces)
         self._schedule.embedded.connect(self._embedded)
         self._schedule.changed.connect(self.state_changed.emit)
         self._schedule.progress_changed.connect(self.progress_changed.emit)
@@ -98,7 +107,8 @@ class SimilaritySession(Answers):
     @property
     def patch_size(self) -> int | None:
         """Patch size of the chosen encoder in pixels, known once it has embedded something."""
-        return self._patch_sizes.get(self._plan.encoder)
+        found = self.reckoning.facts(self._plan.encoder)
+        return None if found is None else found.patch_size
 
     @property
     def started(self) -> bool:
@@ -132,14 +142,19 @@ class SimilaritySession(Answers):
         self._schedule.pump()
 
     def set_input(self, key: str, image: ImageInput, plane: PlaneIndex = ()) -> None:
-        """Add an input, or replace it where its pixels have changed."""
-        known = self._plan.inputs.get(key)
-        if known is None or known.version != image.version:
-            self._stale.pop(key, None)
-            self._scoring.forget(key)
-        self._plan.inputs[key] = image
-        self._plan.shown[key] = plane
-        self._cache.drop_other_versions(key, image.version)
+        """Add an input, or replace it where its pixels have changed, or it is to be sampled otherwise."""
+        self.set_inputs({key: (image, plane)})
+
+    def set_inputs(self, inputs: Mapping[str, tuple[ImageInput, PlaneIndex]]) -> None:
+        """Add or replace several inputs, each with its plane on screen: at once, as all maps follow from all inputs."""
+        for key, (image, plane) in inputs.items():
+            known = self._plan.inputs.get(key)
+            if known is None or (known.version, known.covered) != (image.version, image.covered):
+                self._stale.pop(key, None)
+                self._scoring.forget(key)
+            self._plan.inputs[key] = image
+            self._plan.shown[key] = plane
+            self._cache.drop_other_versions(key, image.version)
         self._refresh()
 
     def remove_input(self, key: str, *, forget: bool = False) -> None:
@@ -159,6 +174,10 @@ class SimilaritySession(Answers):
             self._plan.shown[key] = plane
             self.state_changed.emit(key)
             self._schedule.pump()
+
+    def shown_plane(self, key: str) -> PlaneIndex:
+        """Plane of an input that is on screen."""
+        return self._plan.shown[key]
 
     def show_view(self, key: str, view: View) -> None:
         """Tell which part of the plane on screen is in view; it is embedded first, or alone, as the scope says."""
@@ -201,8 +220,8 @@ class SimilaritySession(Answers):
             return InputState(Stage.ABSENT)
         cache_key = self._plan.key(key, self._plan.shown[key])
         state = self._schedule.state(cache_key)
-        if image.planes:
-            state = replace(state, planes=(self._cache.count(cache_key.stack), image.count(cache_key.plane)))
+        if (planes := image.count(cache_key.plane)) > 1:
+            state = replace(state, planes=(self._cache.count(cache_key.stack), planes))
         if cache_key not in self._cache:
             return state
         found = self.shown_map(key)
@@ -214,13 +233,13 @@ class SimilaritySession(Answers):
     def _refresh(self) -> None:
         """Make the queries anew from all prompts whose plane is embedded, then everything that hangs on them."""
         prompts = self._plan.prompts
-        queries = make_queries(prompts, self.embeddings, self._outside)
+        queries = make_queries(prompts, self.embeddings, self._outside, self._regions)
         self._scoring.set_queries(queries, named=bool(prompts.classes))
         self._tell_maps()
         self._tell_states()
         self._schedule.pump()
 
-    def _outside(self, source: str, error: OutsideImageError) -> None:
+    def _outside(self, source: str, error: DinosimError) -> None:
         self.message.emit(f"{self._plan.inputs[source].name}: {error}")
 
     def _failed(self, error: DinosimError) -> None:
@@ -228,14 +247,13 @@ class SimilaritySession(Answers):
         self._tell_states()
 
     def _embedded(self, key: CacheKey, embeddings: PatchEmbeddings) -> None:
-        if key.encoder not in self._patch_sizes:
-            self._patch_sizes[key.encoder] = embeddings.grid.patch_size
+        if self.reckoning.note(key.encoder, embeddings):
             self._tell_states()
         if embeddings.nonfinite and key.source not in self._told_nonfinite:
             self._told_nonfinite.add(key.source)
             self.message.emit(f"{self._plan.inputs[key.source].name} holds NaN or ±inf; they are treated as black.")
         self._scoring.renew(key.source, key.plane)
-        if (key.source, key.plane) in self._plan.prompts.sources():
+        if (key.source, key.plane) in self._plan.prompts.planes():
             self._refresh()
             return
         self._map_made(key.source)

@@ -27,7 +27,6 @@ EPSILON = 1e-8
 CHUNK_ELEMENTS = 1 << 26
 """Half-precision vectors are widened at most this many numbers at a time (256 MB of float32)."""
 
-
 TOP = 3
 """How many of the highest cosines count in ``"top"``: enough that one stray prompt does not decide alone."""
 
@@ -225,21 +224,31 @@ def _highest(cosines: Tensor) -> Tensor:
 
 def _group_cosines(vectors: Tensor, groups: Sequence[tuple[Tensor, Combine]]) -> Tensor:
     """Combine the cosines of vectors, (N, D), with each group of vectors: (groups, N), on the CPU."""
-    columns = [
-        part.mean(dim=0, keepdim=True) if combine == "mean" else part  # the mean of products is that with the mean
-        for part, combine in ((part.to(vectors.device, torch.float32), combine) for part, combine in groups)
-    ]
+    held = [(part.to(vectors.device, torch.float32), combine) for part, combine in groups]
+    # the mean of products is that with the mean
+    columns = [part.mean(dim=0, keepdim=True) if combine == "mean" else part for part, combine in held]
     query, sizes = torch.cat(columns), [len(part) for part in columns]
     if len(query) == 1:  # twice: torch's product with one vector goes through memory on one core, four times slower
         query = query.expand(2, -1).contiguous()
     step = len(vectors) if vectors.dtype == torch.float32 else max(1, CHUNK_ELEMENTS // vectors.shape[1])
     parts = []
+    if sizes == [1]:
+        columns = [_first_column(chunk.float() @ query.T) for chunk in torch.split(vectors, step)]
+        return columns[0] if len(columns) == 1 else torch.cat(columns, dim=1)
     for chunk in torch.split(vectors, step):
         cosines = torch.split((chunk.float() @ query.T)[:, : sum(sizes)], sizes, dim=1)
         each = [combined(part, combine) for part, (_, combine) in zip(cosines, groups, strict=True)]
         parts.append(torch.stack(each))
     found = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
     return found.clamp_(-1, 1).cpu()
+
+
+def _first_column(product: Tensor) -> Tensor:
+    """Return the first column of (N, n), cut to [-1, 1], as (1, N), on the CPU.
+
+    By numpy: huge grids come in many blocks, and to wake torch's threads for each small step takes longer than it.
+    """
+    return torch.from_numpy(product.cpu().numpy()[None, :, 0].clip(-1, 1))
 
 
 def min_max(scores: Tensor) -> Tensor:

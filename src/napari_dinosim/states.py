@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
+from napari_dinosim.errors import ResolutionError
+from napari_dinosim.grid import PatchGrid
 from napari_dinosim.planes import axes_of, split_shape
+from napari_dinosim.sampling import Sampling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -16,9 +20,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from napari_dinosim.grid import PatchGrid
     from napari_dinosim.image import Plane
-    from napari_dinosim.planes import PlaneIndex
+    from napari_dinosim.planes import Axes, PlaneIndex
 
 
 class Stage(StrEnum):
@@ -47,7 +50,7 @@ class InputState:
     reason : str
         Why it failed, is stale or is not whole.
     planes : (ready, total), optional
-        How many planes of a stack are embedded.
+        How many planes of a stack are embedded; None where there is but one.
     unread : int
         Parts of the plane that could not be read.
     threshold : float, optional
@@ -96,6 +99,15 @@ class ImageInput:
         Equal versions have equal pixels: embeddings of another version are never used.
     planes : tuple of int
         How many planes there are along each leading axis (t, z, …); empty for a single plane.
+    covered : tuple of float, optional
+        How many pixels a patch covers along each axis, the leading ones first, then y and x, as in
+        :attr:`Sampling.covered <napari_dinosim.sampling.Sampling>`; None for as many as it has. Embeddings of another
+        resolution are kept, for a return to it.
+
+    Raises
+    ------
+    ResolutionError
+        If these are not positive numbers, one for each axis.
     """
 
     name: str
@@ -103,6 +115,15 @@ class ImageInput:
     read: Callable[[PlaneIndex], Plane]
     version: Hashable = 0
     planes: tuple[int, ...] = ()
+    covered: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        covered, axes = self.covered, len(self.planes) + 2
+        if covered is not None and not (len(covered) == axes and all(0 < pixels < math.inf for pixels in covered)):
+            raise ResolutionError(
+                f"pixels that a patch covers: found {covered}, expected {axes} positive numbers, one for each axis of "
+                f"{self.name!r}. Give as many, or None."
+            )
 
     def like(self, plane: PlaneIndex) -> tuple[tuple[int, ...], tuple[int, int]]:
         """How many planes there are along the same axes as one, and their (height, width) in pixels."""
@@ -112,33 +133,76 @@ class ImageInput:
         """How many planes there are in all along the same axes as one."""
         return math.prod(self.like(plane)[0])
 
+    def grid(self, plane: PlaneIndex, patch_size: int, finer: int = 1) -> PatchGrid:
+        """Where the patches lie that a plane is cut into.
 
-@dataclass(frozen=True, slots=True, eq=False)
+        Parameters
+        ----------
+        plane : tuple of int
+        patch_size : int
+            The encoder's P.
+        finer : int
+            Cells along each side of a patch.
+
+        Raises
+        ------
+        ResolutionError
+            If it cannot be sampled as is chosen.
+        """
+        shape, sampling = self.like(plane)[1], self.sampling(plane)
+        sampled = None if sampling is None else sampling.shape(shape, patch_size)
+        return PatchGrid(*shape, patch_size, sampled, finer)
+
+    def sampling(self, plane: PlaneIndex) -> Sampling | None:
+        """How a plane is sampled; None for each pixel as it is."""
+        return None if self.covered is None else _sampling(self.covered, axes_of(plane))
+
+
+@functools.lru_cache(maxsize=1024)  # asked for every plane of a stack
+def _sampling(covered: tuple[float, ...], axes: Axes) -> Sampling:
+    return Sampling(covered=(covered[axes[0]], covered[axes[1]]))
+
+
+@dataclass(frozen=True, eq=False)
 class SimilarityMap:
-    """Scores of one plane.
+    """Scores of one plane, and the values between 0 and 1 that are shown of them.
 
     Parameters
     ----------
     scores : Tensor of shape (rows, cols), float32
-        Cosines in [-1, 1]; in [-2, 2] where those of negative prompts were subtracted.
-    values : ndarray of shape (rows, cols), float32
-        Min–max normalised to [0, 1]; under the normalisation ``"cosine"`` the scores themselves.
+        Cosines in [-1, 1]; in [-2, 2] where those of negative prompts were subtracted. NaN where nothing is embedded.
     grid : PatchGrid
     best : float
         The highest score.
+    over : (low, high), optional
+        What becomes 0 and 1: the extremes of these scores, or those of a whole stack. None leaves them as they are.
     """
 
     scores: Tensor
-    values: NDArray[np.float32]
     grid: PatchGrid
     best: float
+    over: tuple[float, float] | None = None
 
-    @classmethod
-    def of(cls, scores: Tensor, grid: PatchGrid, own: tuple[float, float], over: tuple[float, float] | None) -> Self:
-        """Stretch scores, whose own extremes are known, over others, such as those of a whole stack; None: not."""
+    @property
+    def image_shape(self) -> tuple[int, int]:
+        """(height, width) of the image, in pixels."""
+        return self.grid.image_shape
+
+    @functools.cached_property
+    def values(self) -> NDArray[np.float32]:
+        """Stretched scores, of shape (rows, cols): min–max normalised to [0, 1], or the scores themselves."""
+        return self._stretched(self.scores)
+
+    def upsample_at(self, ys: NDArray[np.intp], xs: NDArray[np.intp]) -> NDArray[np.float32]:
+        """Values at chosen pixel rows and columns, (n, m); of a large map they cost far less than all values do."""
+        import torch
+
+        return self._stretched(torch.from_numpy(self.grid.upsample_at(self.scores.numpy(), ys, xs)))
+
+    def _stretched(self, scores: Tensor) -> NDArray[np.float32]:
         from napari_dinosim.similarity import stretch
 
-        return cls(scores, (scores if over is None else stretch(scores, *over)).numpy(), grid, own[1])
+        return (scores if self.over is None else stretch(scores, *self.over)).numpy()
 
 
 @dataclass(frozen=True, slots=True)

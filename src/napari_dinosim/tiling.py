@@ -65,12 +65,20 @@ def plan_windows(grid: PatchGrid, largest: int | None = None) -> list[Window]:
         One window over the whole grid where no side is longer than that; else windows of equal size that overlap by
         at least ``2 * HALO`` patches, the last of each row and column flush with the edge.
     """
+    down, across, (rows, cols) = window_starts(grid, largest)
+    return [Window(row, col, rows, cols) for row in down for col in across]
+
+
+def window_starts(grid: PatchGrid, largest: int | None = None) -> tuple[list[int], list[int], tuple[int, int]]:
+    """First row and first column of the windows of a grid, and how many rows and columns each has.
+
+    There is a window at each row and each column; see :func:`plan_windows`. A huge grid has thousands.
+    """
     if max(grid.sampled_shape) <= (ONE_PASS if largest is None else largest):
-        return [Window(0, 0, *grid.patches)]
+        return [0], [0], grid.patches
     side = max((WINDOW if largest is None else largest) // grid.patch_size, 4 * HALO)
     rows, cols = (min(side, count) for count in grid.patches)
-    down, across = _starts(grid.patches[0], rows), _starts(grid.patches[1], cols)
-    return [Window(row, col, rows, cols) for row in down for col in across]
+    return _starts(grid.patches[0], rows), _starts(grid.patches[1], cols), (rows, cols)
 
 
 def _starts(length: int, side: int) -> list[int]:

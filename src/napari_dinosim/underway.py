@@ -80,6 +80,15 @@ class UnderwayPlanes:
         partial = self._partial(key)
         return {} if partial is None else partial.unread
 
+    def encoded(self, key: CacheKey, windows: int) -> int:
+        """How many patches have gone through the encoder for so many windows of a plane; 0 where nothing has begun."""
+        from napari_dinosim.cost import encoded_patches
+
+        partial = self._partial(key)
+        if partial is None or partial.of is None or not partial.windows:
+            return 0
+        return windows * encoded_patches(partial.windows[0], partial.of[0])
+
     def can_be_left(self, key: CacheKey) -> bool:
         """Whether a plane takes several windows, so that leaving it now loses little."""
         partial = self._partial(key)
@@ -88,7 +97,9 @@ class UnderwayPlanes:
     def lacks(self, key: CacheKey, focus: Callable[[CacheKey, PatchGrid], Focus | None]) -> bool:
         """Whether windows are left to do of a plane that can be searched already."""
         partial = self._partial(key) if self._held else None
-        return partial is not None and partial.of is not None and bool(partial.todo(focus(key, partial.of[0])))
+        if partial is None or partial.of is None:
+            return False
+        return bool(partial.todo(focus(key, replace(partial.of[0], finer=1))))  # windows are of whole patches
 
     def forget(self, wanted: Iterable[CacheKey], cache: EmbeddingCache) -> None:
         """Let go of planes that nobody waits for, and of those that had to leave the memory."""
@@ -143,12 +154,17 @@ def embed_underway(
     ------
     ImageError
         If they take more, or nothing of the plane can be read.
+    ResolutionError
+        If it cannot be sampled as the key says.
     """
     from napari_dinosim.partial import PartialPlane
+    from napari_dinosim.sampling import sampled_plane
     from napari_dinosim.tiling import embeddings_of, encode_plane
 
     work = held.partial = held.partial or PartialPlane()
-    plane = image.read(key.plane)
+    if key.sampling is not None:  # refused before anything is read
+        key.sampling.shape(image.like(key.plane)[1], encoder.spec.patch_size)
+    plane = sampled_plane(image.read(key.plane), key.sampling, encoder.spec.patch_size)
     job.begin(held.seconds)
     began = time.perf_counter()
 

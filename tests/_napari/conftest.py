@@ -16,6 +16,9 @@ from events import spin
 from napari_dinosim._napari import registry
 from napari_dinosim._napari.controller import Controller
 from napari_dinosim._napari.encoder_choices import patch_size
+from napari_dinosim._napari.extent_section import ExtentSection
+from napari_dinosim._napari.intensity_box import IntensityBox
+from napari_dinosim._napari.map_section import MapSection
 from napari_dinosim.loading import EncoderChoice, EncoderSlot
 from planted import MeanColourEncoder, planted_spec, seed_map
 
@@ -72,6 +75,29 @@ class Desk:
         self.dock, self.widget = viewer.window.add_plugin_dock_widget("napari-dinosim")
         self.controller = self.widget.controller
         self.session = self.controller.session
+
+    @property
+    def patches(self):
+        return self.widget.section(MapSection).patches
+
+    @property
+    def export(self):
+        return self.widget.section(MapSection).export
+
+    @property
+    def extent(self):
+        return self.widget.section(ExtentSection)
+
+    @property
+    def intensity(self):
+        return self.widget.section(IntensityBox)
+
+    def unfold(self, kind):
+        """Open a section with the mouse."""
+        section = self.widget.section(kind)
+        section.toggleButton().click()
+        spin(0.3)
+        return section
 
     # ---- the widget ----------------------------------------------------------------------------------------------
 
@@ -174,6 +200,11 @@ class Desk:
         QTest.keyClick(self.canvas.native, key, modifier)
         spin(0.1)
 
+    def point(self, layer, data_point) -> None:
+        """Add a point over a place of a layer, without the mouse."""
+        self.prompts.add(self.prompts.world_to_data(layer.data_to_world(data_point)[-self.prompts.ndim :]))
+        self.wait()
+
     # ---- layers --------------------------------------------------------------------------------------------------
 
     def ours(self, role: str) -> list:
@@ -259,14 +290,10 @@ class Bench:
     map_of = Desk.map_of
     prompts = Desk.prompts
     assert_map = Desk.assert_map
+    point = Desk.point
 
     def show_patches(self, show: bool) -> None:
         self.controller.show_patches(show)
-        self.wait()
-
-    def point(self, layer, data_point) -> None:
-        """Add a point over a place of a layer."""
-        self.prompts.add(self.prompts.world_to_data(layer.data_to_world(data_point)[-self.prompts.ndim :]))
         self.wait()
 
 

@@ -12,6 +12,8 @@ import napari_dinosim as dinosim
 from events import spin
 from napari_dinosim._napari.coordinates import contains, placement, plane_of, to_data, to_world
 from napari_dinosim._napari.lazy_map import LazyMap
+from napari_dinosim._napari.resolution import Cover, Resolution
+from napari_dinosim.similarity import extremes
 from napari_dinosim.states import SimilarityMap
 from pictures import as_rgb, colours, greys
 from planted import MeanColourEncoder, planted_spec, seed_map
@@ -84,6 +86,28 @@ def test_a_real_map_is_drawn_where_its_image_is(desk, place):
     found.click(layer, CLICK)
     found.viewer.reset_view()
     data = upsampled(found.session.shown_map(str(layer.unique_id)))
+    assert differing(found, layer, data) == 0
+    assert differing(found, layer, np.roll(data, 1, axis=1)) > 100
+
+
+@pytest.mark.parametrize(
+    ("place", "covered", "finer"), [("rotated and sheared", 23, 1), ("µm", 40, 2), ("anisotropic", 7, 1)]
+)
+def test_a_map_of_other_patches_is_drawn_where_its_image_is(desk, place, covered, finer):
+    layer = Image(colours(*SHAPE), name="a", **PLACES[place])
+    found = desk(layer)
+    found.controller.sample_by(Resolution(Cover.PIXELS, pixels=covered, finer=finer))
+    found.start()
+    found.click(layer, CLICK)
+    found.viewer.reset_view()
+    values = found.session.shown_map(str(layer.unique_id)).values
+    resized = [round(pixels * 16 / covered) for pixels in SHAPE]
+    rows, cols = (
+        np.floor((np.arange(pixels) + 0.5) / pixels * size / (16 / finer)).astype(int)
+        for pixels, size in zip(SHAPE, resized, strict=True)
+    )
+    assert values.shape == (rows[-1] + 1, cols[-1] + 1)
+    data = values[rows][:, cols]
     assert differing(found, layer, data) == 0
     assert differing(found, layer, np.roll(data, 1, axis=1)) > 100
 
@@ -211,7 +235,7 @@ def test_the_patch_under_the_click_is_the_queried_one(shape, dtype, place, patch
     def lookup(index):
         one = planes[index[0]]
         scores = one.cosine(query)
-        return SimilarityMap(scores, one.similarity_map(query)[::patch, ::patch].copy(), one.grid, 1.0)
+        return SimilarityMap(scores, one.grid, 1.0, extremes(scores))
 
     lazy = Image(LazyMap(shape, lookup), contrast_limits=(0, 1), **placement(layer))
     np.testing.assert_array_equal(np.asarray(lazy.data), maps)

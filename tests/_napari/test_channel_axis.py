@@ -41,6 +41,7 @@ def test_channels_first_are_one_image_with_one_map(bench):
     assert list(bench.states()) == ["cells (2 channels)"]
     bench.start()
     assert bench.encoders.calls == 1
+    assert "planes" not in bench.states()["cells (2 channels)"]
     bench.point(layer, (1, *CLICK))
     (prompt,) = bench.session.prompts
     assert prompt.plane == (0,)

@@ -64,7 +64,7 @@ def test_selected_rows_are_composed_clicked_and_separated(desk, encoders):
     pick(found, "DAPI + actin")
     assert not button.isVisible()
     pick(found, "DAPI + actin")
-    assert found.widget.intensity.text() == "▸ Intensity: as on screen"
+    assert found.intensity.text() == "▸ Intensity: as on screen"
     press(button)
     found.wait()
     assert [line[0] for line in found.lines()] == ["actin", "DAPI"]

@@ -108,9 +108,9 @@ def test_mean_of_several_points(desk):
     for click in clicks:
         found.click(layer, click)
     found.assert_map(layer, image / 255, clicks)
-    found.widget.combine.value = "mean"
+    found.controller.combine("mean")
     found.assert_map(layer, image / 255, clicks, mean=True)
-    found.widget.combine.value = "max"
+    found.controller.combine("max")
     found.assert_map(layer, image / 255, clicks)
 
 
@@ -200,9 +200,9 @@ def test_layers_of_the_person_are_left_alone(desk):
     points, labels = found.viewer.add_points(name="mine"), found.viewer.add_labels(np.zeros((9, 9), int))
     before = [mine.as_layer_data_tuple()[1] for mine in (layer, other, points, labels)]
     found.start()
-    found.widget.patches.value = True
+    found.patches.value = True
     found.click(layer, (37, 120))
-    found.widget.patches.value = False
+    found.patches.value = False
     after = [mine.as_layer_data_tuple()[1] for mine in (layer, other, points, labels)]
     assert str(before) == str(after)
     np.testing.assert_array_equal(layer.data, image)

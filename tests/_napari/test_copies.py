@@ -8,7 +8,10 @@ from napari.layers import Image
 from qtpy.QtWidgets import QFileDialog
 
 from events import spin
+from napari_dinosim._napari.encoder_section import EncoderSection
 from napari_dinosim._napari.inputs import Revisions, fingerprint
+from napari_dinosim._napari.map_section import MapSection
+from napari_dinosim._napari.prompts_section import PromptsSection
 from napari_dinosim._napari.widget import DinosimWidget
 from napari_dinosim.loading import EncoderChoice
 from pictures import colours
@@ -93,10 +96,15 @@ def test_two_widgets_show_the_same_choices(desk):
     found = desk(Image(colours(*SHAPE), name="a"))
     second = DinosimWidget(found.viewer)
     found.widget.encoder.value = "dinov2_vits14"
-    found.widget.combine.value = "mean"
-    found.widget.debias.value = True
-    found.widget.patches.value = True
-    shown = second.encoder.value, second.combine.value, second.debias.value, second.patches.value
+    found.controller.combine("mean")
+    found.controller.change_encoder(debias=True)
+    found.patches.value = True
+    shown = (
+        second.encoder.value,
+        second.section(PromptsSection).combine.currentData(),
+        second.section(EncoderSection).debias.value,
+        second.section(MapSection).patches.value,
+    )
     assert shown == ("dinov2_vits14", "mean", True, True)
     second.native.deleteLater()
     spin(0.05)

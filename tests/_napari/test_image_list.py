@@ -101,7 +101,7 @@ def test_list_follows_the_viewer(desk):
     found.viewer.layers.move(found.viewer.layers.index("a"), 4)
     assert names() == ["a", "renamed"]
     found.start()
-    found.widget.patches.value = True
+    found.patches.value = True
     found.click(found.viewer.layers["a"], (37, 120))
     assert len(found.viewer.layers) == 8
     assert names() == ["a", "renamed"]

@@ -9,6 +9,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
 from events import spin
+from napari_dinosim._napari.intensity_box import IntensityBox
 from napari_dinosim._napari.widget import DinosimWidget
 from napari_dinosim.intensity import Intensity, Mode
 from pictures import as_rgb, colours, greys
@@ -35,7 +36,7 @@ def write(line, text: str) -> None:
 
 
 def opened(found):
-    box = found.widget.intensity
+    box = found.intensity
     QTest.mouseClick(box.toggleButton(), Qt.MouseButton.LeftButton)
     spin(0.4)
     assert box.isExpanded()
@@ -111,7 +112,7 @@ def test_two_widgets_of_one_viewer_stay_in_step(desk):
     box = opened(found)
     choose(box, "fixed")
     write(box.low, "7")
-    other = second.intensity
+    other = second.section(IntensityBox)
     assert (other.mode.currentText(), other.low.text(), other.text()) == ("fixed", "7", "▸ Intensity: fixed")
     other.shared.click()
     assert box.shared.isChecked()

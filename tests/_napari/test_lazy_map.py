@@ -13,7 +13,7 @@ from pictures import colours
 
 GRID = PatchGrid(75, 61, 14)
 VALUES = np.random.default_rng(0).random(GRID.shape, dtype=np.float32)
-MAP = SimilarityMap(torch.from_numpy(VALUES), VALUES, GRID, 1.0)
+MAP = SimilarityMap(torch.from_numpy(VALUES), GRID, 1.0)
 FULL = GRID.upsample(VALUES)
 
 

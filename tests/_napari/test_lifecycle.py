@@ -15,6 +15,8 @@ from events import spin
 from napari_dinosim._napari import registry
 from napari_dinosim._napari.controller import Controller
 from napari_dinosim._napari.encoder_choices import patch_size
+from napari_dinosim._napari.map_section import MapSection
+from napari_dinosim._napari.prompts_section import PromptsSection
 from napari_dinosim._napari.widget import DinosimWidget
 from napari_dinosim.loading import EncoderChoice, EncoderSlot
 from pictures import colours, greys
@@ -121,10 +123,11 @@ def test_two_widgets_share_one_controller(desk):
 
 def test_second_widget_begins_as_the_first_is_set(desk):
     found = desk(Image(colours(*SHAPE), name="a"))
-    found.widget.combine.value = "mean"
-    found.widget.patches.value = True
+    found.controller.combine("mean")
+    found.patches.value = True
     second = DinosimWidget(found.viewer)
-    assert (second.encoder.value, second.combine.value, second.patches.value) == ("builtin", "mean", True)
+    combine, patches = second.section(PromptsSection).combine, second.section(MapSection).patches
+    assert (second.encoder.value, combine.currentData(), patches.value) == ("builtin", "mean", True)
     second.native.deleteLater()
     spin(0.05)
 
@@ -169,7 +172,7 @@ def test_layers_are_removed_in_a_window(desk, encoders, name):
     a, b = Image(colours(*SHAPE), name="a"), Image(colours(75, 61, 1), name="b", translate=(0, 200))
     found = desk(a, b)
     found.start()
-    found.widget.patches.value = True
+    found.patches.value = True
     found.click(a, (37, 120))
     encoders.delay = 0.2
     a.data = b.data = colours(*SHAPE, 5)

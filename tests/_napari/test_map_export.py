@@ -16,6 +16,8 @@ from qtpy.QtWidgets import QFileDialog
 
 from events import spin
 from napari_dinosim._napari.export import FORMATS, MapExport, place_of, suggested, target_of
+from napari_dinosim._napari.map_section import MapSection
+from napari_dinosim._napari.resolution import Cover, Resolution
 from napari_dinosim._napari.searched import Searched
 from napari_dinosim.errors import ExportError
 from pictures import colours, greys
@@ -263,7 +265,11 @@ def test_files_that_are_not_replaced(tmp_path):
 
 
 def press(found) -> None:
-    QTest.mouseClick(found.widget.export.native, Qt.MouseButton.LeftButton)
+    section = found.widget.section(MapSection)
+    if not section.isExpanded():
+        section.toggleButton().click()
+        spin(0.3)
+    QTest.mouseClick(found.export.native, Qt.MouseButton.LeftButton)
 
 
 def answer(monkeypatch, path, chosen=TIFF) -> list:
@@ -281,7 +287,7 @@ def answer(monkeypatch, path, chosen=TIFF) -> list:
 def test_button_follows_the_maps_and_the_active_image(desk, monkeypatch, tmp_path):
     a, b = Image(colours(*SHAPE), name="a"), Image(colours(75, 61, 1), name="b", translate=(0, 200))
     found = desk(a, b)
-    button = found.widget.export
+    button = found.export
     assert not button.enabled
     assert "There is none yet" in button.tooltip
     found.start()
@@ -313,28 +319,81 @@ def test_press_writes_and_tells_where(desk, monkeypatch, tmp_path):
     found.click(layer, (37, 120))
     answer(monkeypatch, tmp_path / "m", ZARR)
     press(found)
-    assert spin(20, lambda: not found.widget.export.export.running)
+    assert spin(20, lambda: not found.export.export.running)
     assert found.widget.message.value == f"The map over a is in {tmp_path / 'm.ome.zarr'}."
-    assert found.widget.export.text == "Export map…"
+    assert found.export.text == "Export map…"
     np.testing.assert_array_equal(zarr.open_array(tmp_path / "m.ome.zarr" / "0")[:], found.map_of(layer).data)
     press(found)
     assert found.widget.message.value == "⚠ 'm.ome.zarr' is there already. Choose it in the dialog to replace it."
 
 
-def test_other_axes_on_screen_are_refused(desk, monkeypatch, tmp_path):
-    layer = Image(np.stack([greys(*SHAPE, seed) for seed in range(20)]), name="a")
+def test_planes_along_other_axes_are_written_in_the_axes_of_the_image(desk, encoders, monkeypatch, tmp_path):
+    encoders.complement = True  # greys differ
+    layer = Image(np.stack([greys(*SHAPE, seed) for seed in range(20)]), name="a", scale=(2, 0.5, 0.25), units="um")
     found = desk(layer)
     found.start()
     found.viewer.dims.order = (1, 0, 2)
+    found.controller.embed_scope("all")
     found.wait()
     found.prompts.data = [(3, 37, 120)]
     found.wait()
-    assert found.map_of(layer) is not None
-    asked = answer(monkeypatch, tmp_path / "m.tif")
+    expected = np.array(found.map_of(layer).data)
+    assert np.ptp(expected[:, 37]) > 0.5
+    assert len({*expected[3, 32:48, 120]}) > 1, "neighbouring rows are of maps of their own"
+    answer(monkeypatch, tmp_path / "m.ome.zarr", ZARR)
     press(found)
-    assert "seen along other axes than its last two" in found.widget.message.value
-    assert not asked
-    assert list(tmp_path.iterdir()) == []
+    assert spin(20, lambda: not found.export.export.running)
+    written = zarr.open_group(tmp_path / "m.ome.zarr", mode="r")
+    np.testing.assert_array_equal(written["0"][:], expected)
+    (image,) = written.attrs["ome"]["multiscales"]
+    assert [axis["name"] for axis in image["axes"]] == ["z", "y", "x"]
+    assert image["datasets"][0]["coordinateTransformations"][0]["scale"] == [2, 0.5, 0.25]
+
+
+@pytest.mark.parametrize("name", ["m.ome.tif", "m.ome.zarr"])
+def test_planes_without_a_map_along_other_axes_are_empty(exporting, tmp_path, name):
+    bench = exporting.bench
+    layer = bench.add(np.stack([greys(30, 40, seed) for seed in range(20)]), name="a")
+    bench.controller.embed_scope("plane")
+    bench.viewer.dims.order = (2, 1, 0)
+    bench.viewer.dims.set_point(2, 25)
+    bench.start()
+    bench.prompts.add((3, 18, 25))
+    bench.wait()
+    exporting.export.write(Searched((layer,)), tmp_path / name, axes=(-2, -3))
+    assert spin(20, lambda: not exporting.export.running)
+    written = tifffile.imread(tmp_path / name) if name.endswith("tif") else zarr.open_array(tmp_path / name / "0")[:]
+    np.testing.assert_array_equal(written, np.asarray(bench.map_of(layer).data))
+    assert np.isfinite(written).all(axis=(0, 1)).nonzero()[0].tolist() == [25]
+
+
+def test_an_image_with_its_axes_exchanged(exporting, tmp_path):
+    bench = exporting.bench
+    layer = bench.add(colours(*SHAPE), name="a", rgb=True)
+    bench.viewer.dims.order = (1, 0)
+    bench.start()
+    bench.point(layer, (37, 120))
+    exporting.export.write(Searched((layer,)), tmp_path / "m.ome.tif", axes=(-1, -2))
+    assert spin(20, lambda: not exporting.export.running)
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "m.ome.tif"), whole(bench.map_of(layer)))
+
+
+@pytest.mark.parametrize(
+    "chosen", [Resolution(Cover.PIXELS, pixels=23), Resolution(Cover.PIXELS, 24, finer=2)], ids=str
+)
+@pytest.mark.parametrize("name", ["m.ome.tif", "m.ome.zarr"])
+def test_map_of_another_resolution(exporting, tmp_path, chosen, name):
+    bench = exporting.bench
+    layer = bench.add(colours(*SHAPE), name="a", rgb=True, **PLACE)
+    bench.controller.sample_by(chosen)
+    bench.start()
+    bench.point(layer, (37, 120))
+    path = exporting.write(layer, tmp_path / name)
+    (read,) = opened(path)
+    np.testing.assert_array_equal(whole(read), whole(bench.map_of(layer)))
+    assert whole(read).shape == SHAPE
+    if name.endswith("zarr"):
+        assert_same_place(path, read, layer)
 
 
 def test_press_again_cancels(desk, monkeypatch, tmp_path):
@@ -345,22 +404,22 @@ def test_press_again_cancels(desk, monkeypatch, tmp_path):
     maps = {}
     monkeypatch.setattr(found.session, "frozen_maps", lambda _key: maps.get)
     answer(monkeypatch, tmp_path / "m.tif")
-    found.widget.export.export.write(Searched((layer,)), tmp_path / "m.tif")
-    assert spin(20, lambda: found.widget.export.text == "Cancel · 2 %")
-    assert found.widget.export.enabled
+    found.export.export.write(Searched((layer,)), tmp_path / "m.tif")
+    assert spin(20, lambda: found.export.text == "Cancel · 2 %")
+    assert found.export.enabled
     press(found)
     assert found.widget.message.value == "Cancelled: no map was written."
-    assert found.widget.export.text == "Export map…"
-    assert not found.widget.export.enabled
+    assert found.export.text == "Export map…"
+    assert not found.export.enabled
     assert spin(20, lambda: list(tmp_path.iterdir()) == [])
     spin(0.2)
-    assert found.widget.export.text == "Export map…"
+    assert found.export.text == "Export map…"
     assert found.widget.message.value == "Cancelled: no map was written."
 
 
 def test_closing_the_widget_stops_the_writing(desk, tmp_path):
     found = desk(Image(np.zeros((14_000, 14_000), np.uint8), name="a"))
-    export = found.widget.export.export
+    export = found.export.export
     export.write(Searched((found.viewer.layers["a"],)), tmp_path / "m.tif")
     assert spin(20, lambda: list(tmp_path.iterdir()) != [])
     found.viewer.window.remove_dock_widget(found.dock)

@@ -23,13 +23,27 @@ def segments(path: np.ndarray) -> tuple[set[float], set[float]]:
     return across, down
 
 
-@pytest.mark.parametrize("grid", [PatchGrid(100, 150, 16), PatchGrid(75, 61, 14), PatchGrid(64, 32, 16)], ids=str)
+GRIDS = [
+    *(PatchGrid(100, 150, 16), PatchGrid(75, 61, 14), PatchGrid(64, 32, 16)),
+    *(
+        PatchGrid(100, 150, 16, (70, 104)),
+        PatchGrid(100, 150, 14, (50, 75), finer=4),
+        PatchGrid(75, 61, 16, (150, 244)),
+    ),
+]
+"""Native, and coarser and finer than that."""
+
+
+@pytest.mark.parametrize("grid", GRIDS, ids=str)
 def test_path_runs_along_every_edge_and_through_no_patch(grid):
     path = grid_path(grid)
     bounds = [grid.patch_bounds(row, col) for row in range(grid.rows) for col in range(grid.cols)]
     across, down = segments(path)
-    assert across == {edge for top, _, bottom, _ in bounds for edge in (top, bottom)}
-    assert down == {edge for _, left, _, right in bounds for edge in (left, right)}
+    assert (len(across), len(down)) == (grid.rows + 1, grid.cols + 1)
+    edges = {edge for top, _, bottom, _ in bounds for edge in (top, bottom)}
+    assert len(edges) == len(across)
+    np.testing.assert_allclose(sorted(across), sorted(edges), atol=1e-9)
+    np.testing.assert_allclose(sorted(down), sorted({edge for _, left, _, right in bounds for edge in (left, right)}))
     steps = np.diff(path, axis=0)
     assert (np.count_nonzero(steps, axis=1) <= 1).all()
 
@@ -146,7 +160,7 @@ def test_a_large_image_takes_one_path(bench):
 def test_every_line_is_drawn_at_every_zoom(desk):
     """The screen itself: napari draws no change of widths alone, and lines thinner than a pixel get lost."""
     found = desk(Image(np.zeros((200, 250), np.uint8), name="a"))
-    found.widget.patches.value = True
+    found.patches.value = True
     found.viewer.scene.camera.center = (0, 100, 125)
     for zoom in (0.7, 1.0, 1.3, 1.1):
         for step in (9 * zoom, 3 * zoom, zoom):  # as a wheel does

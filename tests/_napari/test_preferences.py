@@ -9,7 +9,9 @@ from napari.settings import get_plugin_settings
 from qtpy.QtWidgets import QApplication
 
 from events import spin
-from napari_dinosim._napari.preferences import first_choice, parse_blocks
+from napari_dinosim._napari.encoder_section import EncoderSection
+from napari_dinosim._napari.preferences import apply_cache_folder, first_choice, parse_blocks
+from napari_dinosim.encoders.hub import cache_folder
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +35,7 @@ def test_the_widget_opens_with_what_was_set(settings, make_napari_viewer):
     settings.encoding.blocks = "8, 9 10"
     viewer = make_napari_viewer()
     _, widget = viewer.window.add_plugin_dock_widget("napari-dinosim")
-    assert (widget.encoder.value, widget.device.value) == ("builtin", "cpu")
+    assert (widget.encoder.value, widget.section(EncoderSection).device.value) == ("builtin", "cpu")
     assert widget.controller.session.encoder.precision == "float32"
     assert widget.controller.session.encoder.layers is None  # it has no blocks
     widget.encoder.value = "dinov3_vits16"
@@ -143,3 +145,23 @@ def test_the_memory_budget_takes_effect_at_once(settings, desk):
     settings.memory.budget = 0
     found.wait()
     assert found.states() == {"stack": "ready · 4 of 4 planes"}
+
+
+def test_the_folder_for_weights_is_taken_at_the_start_and_when_it_changes(settings, make_napari_viewer, tmp_path):
+    settings.weights.cache_folder = str(tmp_path / "first")
+    viewer = make_napari_viewer()
+    viewer.window.add_plugin_dock_widget("napari-dinosim")
+    assert cache_folder() == tmp_path / "first"
+    settings.weights.cache_folder = str(tmp_path / "second")
+    assert cache_folder() == tmp_path / "second"
+    settings.weights.cache_folder = ""
+    assert cache_folder() == tmp_path / "second", "an empty preference leaves what was chosen"
+
+
+def test_a_folder_that_cannot_be_made_is_told(settings, monkeypatch, tmp_path):
+    told = []
+    monkeypatch.setattr("napari_dinosim._napari.preferences.show_error", told.append)
+    (tmp_path / "file").touch()
+    settings.weights.cache_folder = str(tmp_path / "file" / "folder")
+    apply_cache_folder()
+    assert "cannot be made" in told[0]

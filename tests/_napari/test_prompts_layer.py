@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from events import spin
-from napari_dinosim._napari.prompts_layer import NAME, SYMBOL
+from napari_dinosim._napari.label_book import LOOKS
+from napari_dinosim._napari.prompts_layer import NAME
 from napari_dinosim._napari.reading import LeftOut, Reading
 from napari_dinosim.prompts import Prompt
 from pictures import colours
@@ -45,7 +46,7 @@ def test_looks(bench):
     bench.add(colours(*SHAPE), name="a", scale=(0.5, 0.5))
     bench.start()
     assert bench.prompts.name == NAME
-    assert bench.prompts.current_symbol == SYMBOL
+    assert bench.prompts.current_symbol == LOOKS["positive"].symbol
     assert bench.prompts.metadata["napari_dinosim"] == {"role": "prompts", "layer": str(bench.prompts.unique_id)}
     np.testing.assert_array_equal(bench.prompts.scale, (0.5, 0.5))
 

@@ -9,6 +9,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
 from events import spin
+from napari_dinosim._napari.encoder_section import EncoderSection
 from napari_dinosim._napari.widget import DinosimWidget
 from pictures import colours, greys
 
@@ -110,7 +111,7 @@ def test_show_patches(desk):
     found = desk(layer)
     found.start()
     found.click(layer, (37, 120))
-    found.widget.patches.native.click()
+    found.patches.native.click()
     spin(0.1)
     (patches,) = found.ours("patch grid")
     assert patches.nshapes == 2
@@ -123,7 +124,7 @@ def test_show_patches(desk):
         spin(0.2)
         widths.append(patches.edge_width[0] * zoom)
     np.testing.assert_allclose(widths, widths[0], rtol=0.3)
-    found.widget.patches.native.click()
+    found.patches.native.click()
     spin(0.1)
     assert found.ours("patch grid") == []
     assert found.viewer.layers.selection.active is found.prompts
@@ -138,10 +139,10 @@ def test_start_without_an_image(desk):
 
 def test_device_names_what_auto_stands_for(desk):
     found = desk(Image(colours(*SHAPE), name="a"))
-    box = found.widget.device.native
+    box = found.widget.section(EncoderSection).device.native
     assert spin(30, lambda: box.itemText(0).startswith("auto ("))
     assert [box.itemText(i) for i in range(1, box.count())] == ["cpu", "cuda", "mps"]
-    assert found.widget.device.value == "auto"
+    assert found.widget.section(EncoderSection).device.value == "auto"
 
 
 def test_second_widget_that_is_destroyed_is_told_nothing(desk):

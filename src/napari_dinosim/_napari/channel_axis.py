@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from napari.utils.colormaps import CMYBGR, MAGENTA_GREEN, ensure_colormap
 
-from napari_dinosim._napari.coordinates import full_resolution, leading_shape, plane_shape, spatial_shape
+from napari_dinosim._napari.coordinates import leading_shape, plane_shape, spatial_shape
+from napari_dinosim._napari.levels import levels_of, pyramid_plane
 from napari_dinosim.composition import STEPS, Channel, Composition
 from napari_dinosim.errors import ImageError
-from napari_dinosim.planes import PlaneView, at_position, axes_of
+from napari_dinosim.planes import AxisSlice, axes_of, without_axis
 from napari_dinosim.states import ImageInput
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
     from napari_dinosim._napari.limits import Finder
     from napari_dinosim._napari.searched import Searched
-    from napari_dinosim.planes import PlaneIndex
+    from napari_dinosim.image import Plane
+    from napari_dinosim.planes import PlaneIndex, PlaneView
 
 MOST_CHANNELS = 12
 """An axis that is longer is taken for z or t."""
@@ -60,20 +62,24 @@ def axis_input(found: Searched, revision: int, limits: tuple[Hashable, Sequence[
     """
     layer, axis = found.image, found.channel_axis
     assert axis is not None
-    data: Any = full_resolution(layer)
+    levels = levels_of(layer)
     version, finders = limits
     tables, ndim = colours_of(len(finders)), layer.ndim
 
-    def read(plane: PlaneIndex) -> Composition:
+    def make(views: list[PlaneView]) -> Plane:
+        return Composition(
+            Channel(view, table, find(), name=f"channel {i}")
+            for i, (view, table, find) in enumerate(zip(views, tables, finders, strict=True))
+        )
+
+    def read(plane: PlaneIndex) -> Plane:
         if axis in axes_of(plane):
             raise ImageError(
                 f"channels: found them along an axis on screen, expected them beside it, in {layer.name!r}. Put the "
                 "axes back (Ctrl+E rolls them), or separate the channels."
             )
-        return Composition(
-            Channel(PlaneView(data, at_position(plane, ndim, axis, i)), table, find(), name=f"channel {i}")
-            for i, (table, find) in enumerate(zip(tables, finders, strict=True))
-        )
+        channels = [[AxisSlice(level, axis, i) for level in levels] for i in range(len(finders))]
+        return pyramid_plane(channels, without_axis(plane, ndim, axis), make)
 
     planes = list(leading_shape(layer))
     planes[ndim + axis] = 1

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_dinosim._napari.coordinates import full_resolution, leading_shape, plane_shape, world_matrix
+from napari_dinosim._napari.coordinates import leading_shape, plane_shape, world_matrix
+from napari_dinosim._napari.levels import levels_of, pyramid_plane
 from napari_dinosim.composition import STEPS, Channel, Composition
 from napari_dinosim.errors import ImageError
-from napari_dinosim.planes import PlaneView
 from napari_dinosim.states import ImageInput
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
     from napari_dinosim.image import Plane
-    from napari_dinosim.planes import PlaneIndex
+    from napari_dinosim.planes import PlaneIndex, PlaneView
 
 LOOKS = ("colormap", "gamma", "opacity", "visible")
 """What counts beside the contrast limits; named as the layer's events."""
@@ -71,18 +71,21 @@ def composed_input(
         ``viewer.layers.units``.
     """
     problem = why_not(layers, world_units)
-    seen = [(full_resolution(layer), _looks(layer)) for layer in layers]
+    levels, seen = [levels_of(layer) for layer in layers], [looks_of(layer) for layer in layers]
+
+    def make(views: list[PlaneView]) -> Plane:
+        return Composition(Channel(view, **looks) for view, looks in zip(views, seen, strict=True))
 
     def read(plane: PlaneIndex) -> Plane:
         if problem:
             raise ImageError(problem)
-        return Composition(Channel(PlaneView(data, plane), **looks) for data, looks in seen)
+        return pyramid_plane(levels, plane, make)
 
-    version = (problem, *zip(revisions, (_signature(looks) for _, looks in seen), strict=True))
+    version = (problem, *zip(revisions, (_signature(looks) for looks in seen), strict=True))
     return ImageInput(name, plane_shape(layers[0]), read, version, leading_shape(layers[0]))
 
 
-def _looks(layer: Image) -> dict[str, Any]:
+def looks_of(layer: Image) -> dict[str, Any]:
     """How a layer looks, as keywords for a channel."""
     low, high = (float(limit) for limit in layer.contrast_limits)
     return {

@@ -9,44 +9,47 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from psygnal import Signal
 from superqt.utils import qthrottled
 
+from napari_dinosim._napari.choices import Choices
+from napari_dinosim._napari.class_layers import ClassLayers
 from napari_dinosim._napari.coordinates import shown_axes
 from napari_dinosim._napari.delivery import QtDelivery
 from napari_dinosim._napari.following import ImageFollowing
 from napari_dinosim._napari.guard import guarded
+from napari_dinosim._napari.hover import HoverPreview
 from napari_dinosim._napari.image_watch import ImageWatch
 from napari_dinosim._napari.maps import MapLayers
 from napari_dinosim._napari.offering import Offering
 from napari_dinosim._napari.patch_overlay import PatchOverlay
 from napari_dinosim._napari.prompts_layer import PromptsLayer
 from napari_dinosim._napari.reading import LeftOut
+from napari_dinosim._napari.region_reading import sentence
+from napari_dinosim._napari.regions import Regions
 from napari_dinosim._napari.roles import MAP, key_of, role
 from napari_dinosim._napari.rows import ImageRow, image_row
 from napari_dinosim._napari.sentences import CLICK, FIRST, INTENSITY_CHANGED, NO_WEIGHTS
 from napari_dinosim._napari.view_watch import ViewWatch
 from napari_dinosim.engine import Engine
-from napari_dinosim.errors import ImageError, WeightsNotFoundError
+from napari_dinosim.errors import ResolutionError, WeightsNotFoundError
+from napari_dinosim.planes import LAST, plane_index
 from napari_dinosim.prompts import PromptSet
 from napari_dinosim.session import SimilaritySession
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from napari.components import ViewerModel
-    from napari.layers import Image, Layer
+    from napari.layers import Image, Labels, Layer
 
-    from napari_dinosim._napari.limits import Intensities
     from napari_dinosim._napari.searched import Searched
     from napari_dinosim.errors import DinosimError
+    from napari_dinosim.grid import PatchGrid
     from napari_dinosim.loading import EncoderChoice, EncoderSlot
-    from napari_dinosim.plan import Scope
-    from napari_dinosim.prompts import Combine
-    from napari_dinosim.scoring import Normalisation
+    from napari_dinosim.planes import Axes
 
 
-class Controller:
+class Controller(Choices):
     """The one controller of a viewer; any number of widgets may show it.
 
     Parameters
@@ -60,17 +63,6 @@ class Controller:
         Patch size of an encoder, where it is known before loading.
     """
 
-    rows_changed = Signal()
-    """The list of images is another."""
-    row_changed = Signal(str)
-    """One image's row is another: its key."""
-    progress_changed = Signal(object)
-    """Overall progress, or None."""
-    choices_changed = Signal()
-    """The encoder, intensities, the way points are combined, or whether patches are shown, is another."""
-    told = Signal(str, bool)
-    """Something to show the person, and whether it is an error."""
-
     def __init__(
         self,
         viewer: ViewerModel,
@@ -78,7 +70,8 @@ class Controller:
         slot: EncoderSlot,
         patch_size: Callable[[EncoderChoice], int | None],
     ) -> None:
-        self.viewer, self._patch_size = viewer, patch_size
+        super().__init__()
+        self.viewer, self._patch_size, self.slot = viewer, patch_size, slot
         self.deliver = QtDelivery()
         self.engine = Engine(self.deliver)
         self.session = SimilaritySession(self.engine, encoder, slot)
@@ -87,9 +80,10 @@ class Controller:
         self.maps = MapLayers(viewer, self.session, self.offering.of)
         self._images = ImageFollowing(self._watch, self.offering, self.session, self.maps)
         self.prompts = PromptsLayer(viewer)
+        self.class_layers = ClassLayers(viewer, self.session, self.offering, self.maps, self.prompts.labels.book)
+        self.hover = HoverPreview(viewer, self.session, self.offering, self.maps, self.prompts.changed)
+        self.regions = Regions(viewer, self.engine, self.prompts.labels.book, self._grid)
         self.overlay = PatchOverlay(viewer)
-        self.combined_by: Combine = "max"
-        self.shows_patches = False
         self._rescale = qthrottled(guarded(self.overlay.zoom), timeout=60)
         self._redraw = qthrottled(guarded(self._draw_patches), timeout=20, leading=False)  # never within another event
         self._on_active, self._on_zoom = (lambda _event: self._redraw()), (lambda _event: self._rescale())
@@ -110,7 +104,20 @@ class Controller:
 
     def _row(self, found: Searched) -> ImageRow:
         checked, state = self.offering.is_checked(found.key), self.session.state(found.key)
-        return image_row(found, checked, self._size(), state, shown_axes(found.image, self.viewer.dims.order))
+        axes = shown_axes(found.image, self.viewer.dims.order)
+        return image_row(found, checked, self._grid(found, axes), state, axes)
+
+    def _grid(self, found: Searched, axes: Axes) -> PatchGrid | None:
+        """Where the patches of an image lie; None while that is not known, and where it cannot be cut so."""
+        size = self._size()
+        image = self.session.inputs.get(found.key) or self.offering.input(found)
+        plane = plane_index((), axes)
+        if size is None or 0 in image.like(plane)[1]:
+            return None
+        try:
+            return image.grid(plane, size, self.session.encoder.finer)
+        except ResolutionError:  # its row says so
+            return None
 
     def check(self, key: str, checked: bool) -> None:
         """Choose an image, or leave it out."""
@@ -127,92 +134,52 @@ class Controller:
             return
         for found in images:
             self.offering.look(found)
-        for found in images:
-            self.offering.offer(found)
-        lowest_first = reversed(self.checked())
-        self.prompts.ensure(max(lowest_first, key=lambda layer: layer.ndim))  # the lowest of those with the most axes
+        self._sample()
+        self.prompts.ensure(self._reference())
         self._view.tell_views()
         self.session.start()
         self.read_prompts()
         self._redraw()
+
+    def draw_regions(self) -> None:
+        """Make the regions layer, or take it up again, to draw what is looked for."""
+        if not self.checked():
+            self.told.emit("No image is checked. Open an image, or check one in the list.", True)
+            return
+        self.regions.draw(self._reference())
+        self.told.emit(f"Draw around what you look for; a double click ends a polygon.{self._later()}", False)
+
+    def use_object(self, labels: Labels) -> None:
+        """Make the selected object of a Labels layer a region."""
+        if not self.checked():
+            self.told.emit("No image is checked. Open an image, or check one in the list.", True)
+            return
+        self.regions.use_object(labels, self._reference(), self.checked(), self._later())
+
+    def _later(self) -> str:
+        return "" if self.session.started else " Then press Start: images are embedded only when you say so."
+
+    def _reference(self) -> Image:
+        """Choose the image that layers for prompts are placed like: the lowest of those with the most axes."""
+        return max(reversed(self.checked()), key=lambda layer: layer.ndim)
 
     def cancel(self) -> None:
         """Stop embedding."""
         self.session.cancel()
         self.told.emit("Cancelled. What is ready stays; press Start to go on.", False)
 
-    def choose_encoder(self, encoder: EncoderChoice) -> None:
-        """Search with another encoder."""
-        self.session.set_encoder(encoder)
-        self.told.emit(CLICK if self.session.started else FIRST, False)
-        self.rows_changed.emit()
-        self.choices_changed.emit()
-        self._redraw()
-
-    def compose(self, keys: Sequence[str], axis: int | None = None) -> None:
-        """Search several images, or the channels along an axis of one, as one image."""
-        try:
-            found = self.offering.compose(keys, axis)
-        except ImageError as error:
-            self._tell(error)
-            return
-        colours = "on screen" if axis is None else "that napari gives to channels"
-        self._recomposed(found, found.key, f"{found.name}: searched as one image, in the colours {colours}.")
-
-    def separate(self, key: str) -> None:
-        """Search the channels of a composition as images of their own again."""
-        found = self.offering.separate(key)
-        if found is not None:
-            self._recomposed(found, key, f"{found.name}: searched as images of their own again.")
-
-    def _recomposed(self, found: Searched, key: str, text: str) -> None:
-        """Make the map anew, above all that it is of; the points stay."""
-        self.prompts.hand_over([key_of(layer) for layer in found.layers], key)
-        self.maps.remove(key)
-        self.offering.refresh(INTENSITY_CHANGED)
-        self.rows_changed.emit()
-        self.read_prompts()
-        self.told.emit(text, False)
-
-    def read_by(self, intensities: Intensities) -> None:
-        """Choose how intensities are read; what is embedded otherwise is stale until Start."""
-        self.offering.intensities = intensities
-        self.offering.refresh(INTENSITY_CHANGED)
-        self.choices_changed.emit()
-
-    def embed_scope(self, scope: Scope) -> None:
-        """Choose how much of each image is embedded."""
-        self._view.tell_views()
-        self.session.set_scope(scope)
-        self.choices_changed.emit()
-
-    def stretch_over(self, normalisation: Normalisation) -> None:
-        """Choose over what maps are stretched."""
-        self.session.set_normalisation(normalisation)
-        self.choices_changed.emit()
-
-    def combine(self, combine: Combine) -> None:
-        """Choose how the cosines of several points become one score."""
-        self.combined_by = combine
-        self.choices_changed.emit()
-        self.read_prompts()
-
-    def show_patches(self, show: bool) -> None:
-        """Draw the patch grid over the active image, or take it away."""
-        self.shows_patches = show
-        if show and not self._size():
-            self.told.emit("The patches are drawn when the encoder is loaded: press Start.", False)
-        self.choices_changed.emit()
-        self._redraw()
-
     def read_prompts(self) -> None:
-        """Replace the session's prompts by what the points say."""
-        reading = self.prompts.read(self.offering.checked())
-        self.session.set_prompts(PromptSet(reading.prompts, self.combined_by))
-        if reading.left_out:
-            self.viewer.status = reading.text
+        """Replace the session's prompts by what the points, regions and files say."""
+        images = self.offering.checked()
+        reading, regions = self.prompts.read(images), self.regions.read(images)
+        prompts = PromptSet(reading.prompts, self.combined_by, regions.prompts, self.prompts.loose)
+        self.session.set_prompts(prompts)
+        said = sentence(reading, regions)
+        if reading.left_out or regions.problem:
+            self.viewer.status = said
         hint = FIRST if self.prompts.layer is None else CLICK
-        self.told.emit(reading.text or hint, reading.left_out[LeftOut.NOWHERE] > 0)
+        amiss = bool(prompts.problem or regions.complaints) or reading.left_out[LeftOut.NOWHERE] > 0
+        self.told.emit(prompts.problem or said or hint, amiss)
         self._redraw()
 
     def write_map(self, key: str) -> None:
@@ -222,6 +189,7 @@ class Controller:
             self.maps.remove(key)
         else:
             self.maps.update(found.image)
+        self.class_layers.update(key)
 
     def checked(self) -> list[Image]:
         """List the images that are searched, the topmost first; of a composition, its first channel."""
@@ -229,15 +197,17 @@ class Controller:
 
     def shutdown(self) -> None:
         """Stop the work and leave the viewer; prompts and maps stay as they are."""
+        for follower in (self.hover, self._watch, self._view):
+            guarded(follower.close)()
         guarded(self.overlay.hide)()
         self.deliver.close()
         self._redraw.cancel()
         self._rescale.cancel()
         self.engine.shutdown()
         self.prompts.release()
+        self.regions.close()
         self.maps.shutdown()
-        self._watch.close()
-        self._view.close()
+        self.class_layers.shutdown()
         for emitter, callback in self._viewer_connections():
             emitter.disconnect(callback)
 
@@ -251,16 +221,19 @@ class Controller:
         self.session.map_changed.connect(self.write_map)
         self.session.state_changed.connect(self.row_changed.emit)
         self.session.progress_changed.connect(self.progress_changed.emit)
-        self.session.message.connect(self._tell)
-        self.session.failed.connect(self._tell)
+        for told in (self.session.message, self.session.failed, self._images.told):
+            told.connect(self._tell)
         self.prompts.changed.connect(self.read_prompts)
+        self.regions.changed.connect(self.read_prompts)
+        self.regions.told.connect(self.told.emit)
+        self.prompts.labels.told.connect(self._tell)
         self._view.scrolled.connect(self._redraw)
         self._view.turned.connect(self._turned)
         self._watch.removed.connect(self._removed)
         self._watch.listed.connect(self._listed)
         self._images.listed.connect(self.rows_changed.emit)
         self._images.moved.connect(self._moved)
-        self._images.told.connect(self._tell)
+        self._watch.placed.connect(self.class_layers.follow)
         for emitter, callback in self._viewer_connections():
             emitter.connect(callback)
         self._watch.follow()
@@ -274,6 +247,9 @@ class Controller:
         if layer is self.prompts.layer:
             self.prompts.release()
             self.read_prompts()
+        elif layer is self.regions.layer:
+            self.regions.release()
+            self.read_prompts()
         elif layer is self.overlay.layer:
             self.overlay.hide()
         elif role(layer) == MAP:
@@ -281,10 +257,12 @@ class Controller:
 
     def _listed(self) -> None:
         self.prompts.realign()
+        self.regions.realign()
         self.rows_changed.emit()
 
     def _moved(self) -> None:
         self.prompts.realign()
+        self.regions.realign()
         self.read_prompts()
 
     def _turned(self) -> None:
@@ -295,5 +273,8 @@ class Controller:
 
     def _draw_patches(self) -> None:
         self.overlay.draw(
-            self.checked(), self.session.prompts, self._size() if self.shows_patches else None, self.offering.plane
+            self.checked() if self.shows_patches else [],
+            self.session.prompts,
+            lambda image: self._grid(self.offering.of(image), LAST),
+            self.offering.plane,
         )

@@ -16,7 +16,7 @@ from napari_dinosim.planes import LAST, others, plane_index, split_shape
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari.layers import Image, Layer
+    from napari.layers import Image, Labels, Layer
     from numpy.typing import ArrayLike, NDArray
 
     from napari_dinosim.planes import Axes, PlaneIndex
@@ -122,7 +122,7 @@ def plane_of(layer: Image, data_point: NDArray[np.float64], axes: Axes = LAST) -
 
 
 def shown_plane(
-    layer: Image, world_units: Sequence[object] | None, shown: Sequence[float], axes: Axes = LAST
+    layer: Image | Labels, world_units: Sequence[object] | None, shown: Sequence[float], axes: Axes = LAST
 ) -> PlaneIndex:
     """Plane that the sliders show, the nearest one where they stand beyond the image."""
     point = to_data(layer, shown, world_units, shown)
@@ -131,15 +131,15 @@ def shown_plane(
     return plane_index([int(np.clip(i, 0, max(n - 1, 0))) for i, n in zip(nearest, sizes, strict=True)], axes)
 
 
-def full_resolution(layer: Image) -> object:
+def full_resolution(layer: Image | Labels) -> object:
     """Return the layer's array, level 0 of a multiscale one."""
     return layer.data[0] if layer.multiscale else layer.data
 
 
-def spatial_shape(layer: Image) -> tuple[int, ...]:
+def spatial_shape(layer: Image | Labels) -> tuple[int, ...]:
     """Sizes along all axes but that of colours."""
     shape = full_resolution(layer).shape  # type: ignore[attr-defined]
-    return tuple(int(n) for n in (shape[:-1] if layer.rgb else shape))
+    return tuple(int(n) for n in (shape[:-1] if getattr(layer, "rgb", False) else shape))
 
 
 def leading_shape(layer: Image) -> tuple[int, ...]:
@@ -175,3 +175,31 @@ def place_like(layer: Layer, other: Layer) -> None:
     """Move a layer to where another one lies."""
     for name, value in placement(other).items():
         setattr(layer, name, value)
+
+
+def placement_in_world(layer: Layer, world_units: Sequence[object] | None) -> dict[str, object]:
+    """Where a layer lies, in the units of the world: a click on a layer in other units goes astray.
+
+    Returns
+    -------
+    dict
+        Keywords for another layer of the same number of axes.
+    """
+    if world_units is None or np.allclose(unit_ratio(layer, world_units), 1):
+        return placement(layer)
+    return {
+        "affine": world_matrix(layer, world_units),
+        "units": world_units[-layer.ndim :],
+        "axis_labels": layer.axis_labels,
+    }
+
+
+def realign(layer: Layer, world_units: Sequence[object] | None) -> None:
+    """Keep a layer where it is drawn, in the units of the world, which change with the layers."""
+    if world_units is None or np.allclose(unit_ratio(layer, world_units), 1):
+        return
+    matrix, ndim = world_matrix(layer, world_units), layer.ndim
+    layer.scale, layer.translate, layer.rotate = np.ones(ndim), np.zeros(ndim), np.eye(ndim)
+    layer.shear = np.zeros(ndim * (ndim - 1) // 2)
+    layer.affine = matrix
+    layer.units = world_units[-ndim:]

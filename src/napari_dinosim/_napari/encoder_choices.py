@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_dinosim.encoders.catalogue import BUILTIN, CATALOGUE, HUB_PREFIX, TIMM_PREFIX, catalogue_spec
+from napari_dinosim.reckoning import EncoderFacts
 
 if TYPE_CHECKING:
     from napari_dinosim.loading import EncoderChoice
@@ -47,6 +48,13 @@ def patch_size(choice: EncoderChoice) -> int | None:
     """Patch size of a chosen encoder, where it is known before loading."""
     spec = _KNOWN.get(choice.name or "")
     return spec.patch_size if spec else None
+
+
+def facts(choice: EncoderChoice) -> EncoderFacts | None:
+    """Tell what is known of a chosen encoder before it is loaded."""
+    spec = _KNOWN.get(choice.name or "")
+    device = "cpu" if choice.device == "auto" else choice.device
+    return EncoderFacts(spec.patch_size, spec.dimension, device) if spec else None
 
 
 def has_blocks(choice: EncoderChoice) -> bool:

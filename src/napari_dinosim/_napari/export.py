@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,17 +11,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_dinosim._napari.coordinates import leading_shape, plane_shape, world_matrix
+from napari_dinosim._napari.lazy_map import LazyMap
 from napari_dinosim._napari.task import Task
 from napari_dinosim.errors import ExportError
 from napari_dinosim.export import TIFF_ENDINGS, ZARR_ENDING, export_map
+from napari_dinosim.planes import LAST
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from napari.layers import Image, Layer
+    from numpy.typing import NDArray
 
     from napari_dinosim._napari.searched import Searched
     from napari_dinosim.engine import Engine, Job
+    from napari_dinosim.export.blocks import MapOnPixels
+    from napari_dinosim.planes import Axes, PlaneIndex
     from napari_dinosim.session import SimilaritySession
 
 FORMATS = {
@@ -82,22 +88,29 @@ def _letters(image: Image) -> str:
     return "".join(letter or next(others, "?") for letter in known) + "yx"
 
 
-def suggested(image: Image) -> str:
+def suggested(image: Image, ending: str = ".ome.tif") -> str:
     """Path that the file dialog begins with: beside the image's own file, where it has one."""
     source = image.source.path
     folder = Path(source).parent if source and Path(source).parent.is_dir() else Path.home()
-    return str(folder / (re.sub(r"[^\w.-]+", "_", image.name).strip("._") or "image")) + "-similarity.ome.tif"
+    return str(folder / (re.sub(r"[^\w.-]+", "_", image.name).strip("._") or "image")) + f"-similarity{ending}"
 
 
 def target_of(path: str, chosen: str, layers: Iterable[Layer]) -> Path:
-    """Complete a path from the file dialog.
+    """Complete a path from the file dialog of maps; ``chosen`` is one of :data:`FORMATS`, see :func:`completed`."""
+    return completed(path, FORMATS[chosen][0], (*TIFF_ENDINGS, ZARR_ENDING), layers)
+
+
+def completed(path: str, ending: str, endings: Sequence[str], layers: Iterable[Layer]) -> Path:
+    """Complete a path from a file dialog.
 
     Parameters
     ----------
     path : str
         As the dialog gave it; the ending may be missing.
-    chosen : str
-        One of :data:`FORMATS`.
+    ending : str
+        What it then gets.
+    endings : sequence of str
+        Those that are good.
     layers : iterable of Layer
         Whose files are not to be replaced.
 
@@ -107,14 +120,59 @@ def target_of(path: str, chosen: str, layers: Iterable[Layer]) -> Path:
         If a layer was opened from that file, or if the dialog has not asked whether to replace it.
     """
     target = Path(path)
-    if target.suffix.lower() not in (*TIFF_ENDINGS, ZARR_ENDING):
-        target = target.with_name(target.name + FORMATS[chosen][0])
+    if target.suffix.lower() not in endings:
+        target = target.with_name(target.name + ending)
         if target.exists():
             raise ExportError(f"{target.name!r} is there already. Choose it in the dialog to replace it.")
     for layer in layers:
         if layer.source.path and Path(layer.source.path).resolve() == target.resolve():
             raise ExportError(f"{target.name!r} is the file of the layer {layer.name!r}. Choose another name.")
     return target
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AcrossMaps:
+    """A plane along the last two axes, where maps are of planes along others: a row of pixels from each of them, say.
+
+    Parameters
+    ----------
+    maps : LazyMap
+        Of the whole image.
+    plane : tuple of int
+    """
+
+    maps: LazyMap
+    plane: PlaneIndex
+
+    @property
+    def image_shape(self) -> tuple[int, int]:
+        """(height, width) of the plane, in pixels."""
+        height, width = self.maps.shape[-2:]
+        return height, width
+
+    def upsample_at(self, ys: NDArray[np.intp], xs: NDArray[np.intp]) -> NDArray[np.float32]:
+        """Values at n pixel rows and m pixel columns, of shape (n, m); NaN where there is no map."""
+        return self.maps[(*self.plane, ys, xs)]
+
+
+def along_last_axes(
+    maps: Callable[[PlaneIndex], MapOnPixels | None], shape: tuple[int, ...], axes: Axes
+) -> Callable[[PlaneIndex], MapOnPixels | None]:
+    """Give maps of planes along the last two axes, as files hold them, from those along the axes on screen.
+
+    Parameters
+    ----------
+    maps : callable(plane index) -> map or None
+        Each is asked for once and kept, as its patch grid: a plane of the file runs through all of them.
+    shape : tuple of int
+        (…, height, width) of the image, in pixels.
+    axes : tuple of int
+        Those of the planes that have maps.
+    """
+    if axes == LAST:
+        return maps
+    whole = LazyMap(shape, functools.cache(maps), axes=lambda: axes)
+    return functools.partial(AcrossMaps, whole)
 
 
 class MapExport(Task):
@@ -130,16 +188,27 @@ class MapExport(Task):
         super().__init__(engine, "export")
         self._session = session
 
-    def write(self, found: Searched, target: Path, version: str = "0.5") -> None:
-        """Write the map over an image as it is now; what happens in the viewer meanwhile does not change it."""
+    def write(self, found: Searched, target: Path, version: str = "0.5", axes: Axes = LAST) -> None:
+        """Write the map over an image as it is now; what happens in the viewer meanwhile does not change it.
+
+        Parameters
+        ----------
+        found : Searched
+        target : Path
+        version : str
+            Of OME-Zarr.
+        axes : tuple of int
+            Those on screen, along which the planes lie that have maps; the file has the axes of the image all the same.
+        """
         image = found.image
         maps, place, name = self._session.frozen_maps(found.key), place_of(image), found.name
         shape = leading_shape(image) + plane_shape(image)
+        planes = along_last_axes(lambda plane: maps(found.plane(plane)), shape, axes)
 
         def work(job: Job[Path]) -> Path:
             return export_map(
                 target,
-                lambda plane: maps(found.plane(plane)),
+                planes,
                 shape=shape,
                 axes=place.axes,
                 pixel_size=place.pixel_size,

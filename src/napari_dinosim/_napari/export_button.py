@@ -13,7 +13,6 @@ from napari_dinosim._napari.patch_overlay import image_to_draw
 from napari_dinosim._napari.roles import MAP, MARK, is_ours, key_of
 from napari_dinosim._napari.task import TaskButton
 from napari_dinosim.errors import ExportError
-from napari_dinosim.planes import LAST
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -22,11 +21,6 @@ if TYPE_CHECKING:
 
 IDLE = "Export map…"
 NO_MAP = "Write a similarity map at the image's resolution. There is none yet: press Start, then click."
-
-OTHER_AXES = (
-    "{} is seen along other axes than its last two, and files hold planes of these. Put the axes back (Ctrl+E rolls "
-    "them, Ctrl+T exchanges two), then export."
-)
 
 
 class ExportButton(TaskButton):
@@ -75,15 +69,14 @@ class ExportButton(TaskButton):
         image = self._image()
         if image is None:
             return
-        if shown_axes(image, self._controller.viewer.dims.order) != LAST:
-            self._controller.told.emit(OTHER_AXES.format(image.name), True)
-            return
         title = f"Export the similarity map over {image.name}"
         path, chosen = QFileDialog.getSaveFileName(self.native, title, suggested(image), ";;".join(FORMATS))
         if not path:
             return
         try:
             found = self._controller.offering.of(image)
-            self.export.write(found, target_of(path, chosen, self._controller.viewer.layers), FORMATS[chosen][1])
+            target = target_of(path, chosen, self._controller.viewer.layers)
+            axes = shown_axes(image, self._controller.viewer.dims.order)
+            self.export.write(found, target, FORMATS[chosen][1], axes)
         except ExportError as error:
             self._controller.told.emit(str(error), True)

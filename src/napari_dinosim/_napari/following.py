@@ -13,6 +13,7 @@ from napari_dinosim._napari.sentences import (
     CHANNELS_MOVED,
     CONTRAST_CHANGED,
     INTENSITY_CHANGED,
+    RESOLUTION_CHANGED,
 )
 
 if TYPE_CHECKING:
@@ -94,6 +95,5 @@ class ImageFollowing:
         found = self._offering.of(layer)
         if layer is found.image:
             self._maps.follow(layer)
-        if found.composed:
-            self._offering.refresh(CHANNELS_MOVED, [found])
+        self._offering.refresh(CHANNELS_MOVED if found.composed else RESOLUTION_CHANGED, [found])
         self.moved.emit()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QItemSelectionModel, QSize, Qt, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QAbstractItemView, QListWidget, QListWidgetItem
+from qtpy.QtWidgets import QAbstractItemView, QListWidget, QListWidgetItem, QSizePolicy
 
 from napari_dinosim.states import Stage
 
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from napari_dinosim._napari.rows import ImageRow
 
 KEY = Qt.ItemDataRole.UserRole
-VISIBLE_ROWS = 4
+FEWEST_ROWS, MOST_ROWS = 2, 5
+"""Room for so many images; more are scrolled to."""
 TIP = (
     "Images that are embedded and searched. Tick with the mouse, or select and press Space. Select several with Ctrl "
     "or Shift, to compose them as channels or to choose their intensities."
@@ -44,12 +45,14 @@ class ImageList(QListWidget):
         self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.setUniformItemSizes(True)
         self.setSpacing(2)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.itemChanged.connect(self._on_item_changed)
 
     def sizeHint(self) -> QSize:
-        """Room for a few images."""
+        """Room for the images, as long as they are few."""
         line = self.fontMetrics().lineSpacing()
-        return QSize(280, VISIBLE_ROWS * (3 * line + 12) + 8)
+        rows = min(max(self.count(), FEWEST_ROWS), MOST_ROWS)
+        return QSize(280, rows * (3 * line + 6) + 8)
 
     def picked(self) -> list[ImageRow]:
         """Rows that are selected, from the top."""
@@ -76,6 +79,7 @@ class ImageList(QListWidget):
                 self.setCurrentItem(item, QItemSelectionModel.SelectionFlag.NoUpdate)
             item.setSelected(row.key in picked)
         self.blockSignals(False)
+        self.updateGeometry()
         self.itemSelectionChanged.emit()  # what is selected may be gone, or be composed
 
     def set_row(self, row: ImageRow) -> None:

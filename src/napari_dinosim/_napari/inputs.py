@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import zlib
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_dinosim._napari.coordinates import full_resolution, leading_shape, plane_shape
+from napari_dinosim._napari.levels import levels_of, pyramid_plane
 from napari_dinosim._napari.roles import key_of
 from napari_dinosim.errors import ImageError
-from napari_dinosim.image import ImagePlane, image_plane
-from napari_dinosim.planes import PlaneView
+from napari_dinosim.image import image_plane
 from napari_dinosim.states import ImageInput
 
 if TYPE_CHECKING:
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
     from napari_dinosim._napari.limits import Finder
-    from napari_dinosim.planes import PlaneIndex
+    from napari_dinosim.errors import DinosimError
+    from napari_dinosim.image import Plane
+    from napari_dinosim.planes import PlaneIndex, PlaneView
 
 
 FINGERPRINT_BYTES = 1 << 24
@@ -70,14 +73,25 @@ def image_input(layer: Image, revision: int, limits: tuple[Hashable, Finder]) ->
     limits : (hashable, callable() -> (low, high) or None)
         Version and finder of the intensities that become 0 and 1; called in the worker.
     """
-    data: Any = full_resolution(layer)
-    rgb = bool(layer.rgb)
+    levels, rgb = levels_of(layer), bool(layer.rgb)
     version, find = limits
 
-    def read(plane: PlaneIndex) -> ImagePlane:
-        if 0 in data.shape:  # the plane that is asked for may have pixels: there is none
-            shape = tuple(data.shape)
+    def make(views: list[PlaneView]) -> Plane:
+        return image_plane(views[0], rgb=rgb, contrast_limits=find())
+
+    def read(plane: PlaneIndex) -> Plane:
+        if 0 in levels[0].shape:  # the plane that is asked for may have pixels: there is none
+            shape = tuple(levels[0].shape)
             raise ImageError(f"empty image: found shape {shape}, expected at least one pixel. Choose another image.")
-        return image_plane(PlaneView(data, plane, rgb), rgb=rgb, contrast_limits=find())
+        return pyramid_plane([levels], plane, make, rgb)
 
     return ImageInput(layer.name, plane_shape(layer), read, (revision, version), leading_shape(layer))
+
+
+def failing(image: ImageInput, error: DinosimError) -> ImageInput:
+    """Describe an image that cannot be read as is asked: its row says why."""
+
+    def read(_plane: PlaneIndex) -> Plane:
+        raise error
+
+    return replace(image, read=read, version=(image.version, str(error)))

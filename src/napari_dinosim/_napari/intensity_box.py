@@ -50,7 +50,9 @@ class IntensityBox(Section):
         for number in (self.low, self.high):
             number.editingFinished.connect(guarded(self._choose_numbers))
         self.shared.clicked.connect(guarded(self._share))
-        images.itemSelectionChanged.connect(guarded(self.show_choice))
+        self._show = guarded(self.show_choice)
+        images.itemSelectionChanged.connect(self._show)
+        controller.choices_changed.connect(self._show)
         self.show_choice()
 
     def _arrange(self) -> None:
@@ -108,6 +110,10 @@ class IntensityBox(Section):
             shown.setVisible(bool(caption))
         if self.isExpanded():
             self.expand(animate=False)  # to its new height
+
+    def shutdown(self) -> None:
+        """Listen no more."""
+        self._controller.choices_changed.disconnect(self._show, missing_ok=True)
 
     @staticmethod
     def _numbers(chosen: Intensity) -> Limits:

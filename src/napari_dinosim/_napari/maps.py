@@ -11,8 +11,8 @@ from superqt.utils import qdebounced
 
 from napari_dinosim._napari.coordinates import leading_shape, place_like, placement, plane_shape, shown_axes
 from napari_dinosim._napari.guard import guarded
-from napari_dinosim._napari.lazy_map import LazyMap
-from napari_dinosim._napari.preferences import map_looks
+from napari_dinosim._napari.lazy_map import LazyMap, pyramid_steps
+from napari_dinosim._napari.map_looks import looks_of
 from napari_dinosim._napari.results import find, put
 from napari_dinosim._napari.roles import MAP, key_of, mark
 from napari_dinosim._napari.searched import Searched
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 
 REAL_PIXELS = 4096**2
 """A plane of at most this many pixels is a real array, so that every napari tool can use it; a larger one is lazy."""
-
-SMALLEST_LEVEL = 1024
-"""Longest side, in pixels, of the smallest level of a large map's pyramid."""
 
 THUMBNAIL_MS = 300
 """The thumbnails in the layer list follow when the maps have been quiet for so long."""
@@ -62,8 +59,13 @@ class MapLayers:
         self._layers: dict[str, Image] = {}
         self._looks: dict[str, dict[str, Any]] = {}
         self._written: set[str] = set()
+        self.awaits_preview = False
         self._draw = qdebounced(guarded(self.draw_written), timeout=0)
         self._draw_thumbnails = qdebounced(guarded(self._refresh_thumbnails), timeout=THUMBNAIL_MS)
+
+    def all(self) -> list[Image]:
+        """List the maps that there are."""
+        return list(self._layers.values())
 
     def __getitem__(self, key: str) -> Image | None:
         return self._layers.get(key)
@@ -71,7 +73,7 @@ class MapLayers:
     def update(self, image: Image) -> None:
         """Bring the map over an image up to date: make, rewrite, blank or remove it."""
         key = key_of(image)
-        if key not in self._session.inputs or not len(self._session.prompts):
+        if key not in self._session.inputs or not (self._session.prompts or self._previews()):
             self.remove(key)
             return
         found = self._session.shown_map(key)
@@ -94,6 +96,10 @@ class MapLayers:
                 _write(data, found, self._axes(image))
         self._written.add(key)
         self._draw()
+
+    def _previews(self) -> bool:
+        """Whether maps are shown without a prompt; between two previews they stay, blank: to add one takes long."""
+        return self.awaits_preview or self._session.previewed is not None
 
     def draw_written(self) -> None:
         """Have napari draw what was written, once all maps are: on the next turn of the event loop."""
@@ -147,11 +153,7 @@ class MapLayers:
         if not lazy:
             return np.full(shape, np.nan, dtype=np.float32)
         key = key_of(image)
-
-        longest = max(plane_shape(image))
-        steps = [1]
-        while longest > steps[-1] * SMALLEST_LEVEL and _large(image):
-            steps.append(steps[-1] * 2)
+        steps = pyramid_steps(plane_shape(image)) if _large(image) else [1]
         found = self._searched(image)
 
         def lookup(plane: PlaneIndex) -> SimilarityMap | None:
@@ -176,7 +178,7 @@ class MapLayers:
     def _add(self, image: Image, lazy: bool) -> Image:
         key, found = key_of(image), self._searched(image)
         data = self._data(image, lazy)
-        looks = map_looks() | {"contrast_limits": (0, 1), "interpolation2d": "nearest"}
+        looks = looks_of(self._session.normalisation)
         layer = Image(
             data,
             multiscale=isinstance(data, list),

@@ -6,7 +6,7 @@ from magicgui.widgets import Label
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QSizePolicy
 
-LINES = 4
+LINES = 3
 """Room for so many lines, so that nothing jumps when the sentence changes."""
 
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from napari_dinosim._napari.channel_axis import MOST_CHANNELS, axis_input, channel_axes
 from napari_dinosim._napari.channels import composed_input, why_not
 from napari_dinosim._napari.coordinates import shown_axes, shown_plane, spatial_shape
-from napari_dinosim._napari.inputs import Revisions, image_input
+from napari_dinosim._napari.inputs import Revisions, failing, image_input
+from napari_dinosim._napari.kept import Kept
 from napari_dinosim._napari.limits import Intensities, LimitFinders, set_limits
+from napari_dinosim._napari.resolution import Resolution
 from napari_dinosim._napari.roles import key_of
 from napari_dinosim._napari.searched import Searched
-from napari_dinosim.errors import ImageError
+from napari_dinosim.errors import ImageError, ResolutionError
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -27,27 +29,6 @@ if TYPE_CHECKING:
     from napari_dinosim.planes import PlaneIndex
     from napari_dinosim.session import SimilaritySession
     from napari_dinosim.states import ImageInput
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """What a person chose of a viewer's images, for the time after the widget was closed.
-
-    Parameters
-    ----------
-    unchecked : frozenset of str
-        Keys of the images that are left out.
-    composed : tuple of tuple of str
-        Keys of the layers of each composition.
-    channel_axes : tuple of (str, int)
-        Layers of which the channels along an axis are composed.
-    intensities : Intensities
-    """
-
-    unchecked: frozenset[str]
-    composed: tuple[tuple[str, ...], ...]
-    channel_axes: tuple[tuple[str, int], ...]
-    intensities: Intensities
 
 
 class Offering:
@@ -67,16 +48,16 @@ class Offering:
         self._channel_axes: dict[str, int] = {}
         self._revisions = Revisions()
         self._finders = LimitFinders()
-        self.intensities = Intensities()
+        self.intensities, self.resolution = Intensities(), Resolution()
 
     def kept(self) -> Kept:
         """Return what is chosen, to be given to :meth:`restore`."""
         composed, axes = tuple(self._composed.values()), tuple(self._channel_axes.items())
-        return Kept(frozenset(self._unchecked), composed, axes, self.intensities)
+        return Kept(frozenset(self._unchecked), composed, axes, self.intensities, self.resolution)
 
     def restore(self, kept: Kept) -> None:
         """Choose again what was chosen, as far as the layers are still there and can be read so."""
-        self.intensities = kept.intensities
+        self.intensities, self.resolution = kept.intensities, kept.resolution
         for found in self.all():
             self.offer(found)
         for keys, axis in [
@@ -136,13 +117,16 @@ class Offering:
         else:
             self._session.remove_input(key)
 
-    def offer(self, found: Searched) -> None:
-        """Give an image to the session as it is now; what is embedded of it stays valid where nothing has changed."""
-        if found.key in self._unchecked:
-            return
-        image, known = self._input(found), self._session.inputs.get(found.key)
-        if known is None or (known.version, known.name) != (image.version, image.name):
-            self._session.set_input(found.key, image, self.plane(found.image))
+    def offer(self, *found: Searched) -> None:
+        """Give images to the session as they are now; what is embedded stays valid where nothing has changed."""
+        changed, inputs = {}, self._session.inputs
+        for one in found:
+            image, known = self.input(one), inputs.get(one.key)
+            same = known is not None and known.name == image.name and self._same(known, image)
+            if not same and one.key not in self._unchecked:
+                changed[one.key] = image, self.plane(one.image)
+        if changed:
+            self._session.set_inputs(changed)
 
     def look(self, found: Searched) -> None:
         """Find out whether pixels were changed in place, which napari tells nobody."""
@@ -166,7 +150,13 @@ class Offering:
         for one in self.checked() if found is None else found:
             known = self._session.inputs.get(one.key)
             if known is not None:
-                self._session.mark_stale(one.key, "" if known.version == self._input(one).version else reason)
+                same = self._same(known, self.input(one)) and self._session.encoder.finer == self.resolution.finer
+                self._session.mark_stale(one.key, "" if same else reason)
+
+    @staticmethod
+    def _same(known: ImageInput, image: ImageInput) -> bool:
+        """Whether both have the same pixels, sampled alike."""
+        return (known.version, known.covered) == (image.version, image.covered)
 
     def seen_limits(self, keys: Sequence[str]) -> Limits | None:
         """Contrast limits of the first of these images, or of all that are searched, that has any."""
@@ -270,6 +260,14 @@ class Offering:
 
     # ---- how they are described ----------------------------------------------------------------------------------
 
+    def input(self, found: Searched) -> ImageInput:
+        """Describe an image to the session as it is now, sampled as is chosen."""
+        image = self._input(found)
+        try:
+            return replace(image, covered=self.resolution.covered(found.image))
+        except ResolutionError as error:
+            return failing(image, error)
+
     def _input(self, found: Searched) -> ImageInput:
         if found.channel_axis is not None:
             layer, axis = found.image, found.channel_axis
@@ -279,6 +277,13 @@ class Offering:
             revisions = [self._revisions[layer] for layer in found.layers]
             return composed_input(found.layers, found.name, revisions, self._viewer.layers.units)
         return image_input(found.image, self._revisions[found.image], self._limits(found.image))
+
+    def finders(self, found: Searched) -> list[Finder]:
+        """Return what finds the limits of an image, or of each channel along an axis; to be called in a worker."""
+        if found.channel_axis is None:
+            return [] if found.composed else [self._limits(found.image)[1]]
+        layer, intensity = found.image, self.intensities.of(found.key)
+        return list(self._finders.channels(layer, self._revisions[layer], intensity, found.channel_axis)[1])
 
     def _limits(self, layer: Image) -> tuple[Hashable, Finder]:
         own = self._own_limits(layer)

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Shapes
 
-from napari_dinosim._napari.coordinates import plane_shape, world_matrix
+from napari_dinosim._napari.coordinates import world_matrix
 from napari_dinosim._napari.roles import PATCHES, claim, is_ours, key_of, mark
-from napari_dinosim.grid import PatchGrid
 from napari_dinosim.planes import LAST, axes_of
 
 if TYPE_CHECKING:
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from napari.layers import Image, Layer
     from numpy.typing import NDArray
 
+    from napari_dinosim.grid import PatchGrid
     from napari_dinosim.planes import PlaneIndex
     from napari_dinosim.prompts import PromptSet
 
@@ -79,22 +79,27 @@ class PatchOverlay:
         self.layer: Shapes | None = None
 
     def draw(
-        self, images: Sequence[Image], prompts: PromptSet, size: int | None, plane: Callable[[Image], PlaneIndex]
+        self,
+        images: Sequence[Image],
+        prompts: PromptSet,
+        grid_of: Callable[[Image], PatchGrid | None],
+        plane: Callable[[Image], PlaneIndex],
     ) -> None:
         """Draw the patches of the image that is looked at, or none.
 
         Parameters
         ----------
         images : sequence of Image
-            Those that are searched.
+            Those that are searched; none to draw nothing.
         prompts : PromptSet
-        size : int or None
-            Side of a patch in pixels; None to draw nothing.
+        grid_of : callable(image) -> PatchGrid or None
+            Where its patches lie; None where that is not known.
         plane : callable(image) -> plane index
             Which plane of an image is on screen.
         """
         image = image_to_draw(images, self._viewer.layers.selection.active, prompts)
-        if size is None or image is None or not all(plane_shape(image)):
+        grid = None if image is None else grid_of(image)
+        if image is None or grid is None:
             self.hide()
             return
         shown = plane(image)
@@ -104,7 +109,7 @@ class PatchOverlay:
         here = prompts.sources().get((key_of(image), shown), [])
         if axes_of(shown) != LAST:
             here = [(y, x) for x, y in here]
-        self.show(image, PatchGrid(*plane_shape(image), size), here)
+        self.show(image, grid, here)
 
     def show(self, image: Image, grid: PatchGrid, queried: Sequence[tuple[float, float]]) -> None:
         """Draw a grid over an image, and mark the patches under the queried places, given as (y, x)."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers.points._points_utils import coerce_symbols
 from napari.utils.colormaps.standardize_color import transform_color
+from napari.utils.key_bindings import coerce_keybinding
 from psygnal import Signal
 
 from napari_dinosim._napari.guard import guarded
@@ -17,7 +19,7 @@ from napari_dinosim.errors import LabelError
 from napari_dinosim.prompts import POSITIVE, clean_label
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from napari.components import ViewerModel
     from napari.layers import Points
@@ -53,21 +55,21 @@ class PointLabels:
         self.labels: tuple[str, ...] = ()
         self._layer: Points | None = None
         self._on_defaults = guarded(self._keep_current)
-        self._several = False
+        self._keys = {coerce_keybinding(SWITCH): self._switch, coerce_keybinding(RELABEL): self._relabel}
+        self._several, self._meanwhile = False, ""
         self.book.changed.connect(self._book_changed)
 
     def attach(self, layer: Points) -> None:
         """Follow a layer; one that an earlier version left, without labels, holds positive points."""
         self._layer, self._several = layer, bool(layer.text.visible)
-        if not layer.text.values.size or not str(layer.text.string):
-            pass
         if COLUMN not in layer.features:
             self._write([POSITIVE] * len(layer.data))
         if getattr(layer.text.string, "constant", None) == "":  # nobody has chosen a text
             layer.text = TEXT
         self.book.restore(layer.metadata[MARK].get(BOOK_KEY, {}))
-        for key, press in ((SWITCH, self._switch), (RELABEL, self._relabel)):
-            layer.bind_key(key, press, overwrite=True)
+        for key, action in self._keys.items():
+            if key not in layer.keymap:  # else a person has bound it
+                layer.bind_key(key, action)
         layer.events.feature_defaults.connect(self._on_defaults)
         self.look()
 
@@ -75,8 +77,9 @@ class PointLabels:
         """Follow it no more; its labels stay."""
         if self._layer is not None:
             self._layer.events.feature_defaults.disconnect(self._on_defaults)
-            for key in (SWITCH, RELABEL):
-                self._layer.bind_key(key, None)
+            for key, action in self._keys.items():
+                if self._layer.keymap.get(key) == action:
+                    self._layer.bind_key(key, None)
         self._layer, self.labels = None, ()
         self.counted.emit()
 
@@ -100,6 +103,18 @@ class PointLabels:
     def counts(self) -> Counter[str]:
         """How many points each label has."""
         return Counter(self.labels)
+
+    @contextmanager
+    def adding(self, label: str) -> Iterator[None]:
+        """Let points that are added meanwhile have a label; the next ones of the person's have theirs again."""
+        self.book.meet([label])
+        self._meanwhile = label
+        self._keep_current()
+        try:
+            yield
+        finally:
+            self._meanwhile = ""
+            self._keep_current()
 
     def relabel(self, label: str, points: Iterable[int] | None = None) -> int:
         """Give points another label, by default the selected ones; returns how many."""
@@ -128,7 +143,9 @@ class PointLabels:
         if here and self._layer is not None:
             self._layer.selected_data = set(here)
             few = "Its point is" if len(here) == 1 else f"Its {len(here)} points are"
-            self.told.emit(f"Class {label!r} is gone. {few} positive now and selected: Delete removes, Shift+T relabels.")
+            self.told.emit(
+                f"Class {label!r} is gone. {few} positive now and selected: Delete removes, Shift+T relabels."
+            )
 
     # ---- keys ----------------------------------------------------------------------------------------------------
 
@@ -161,8 +178,8 @@ class PointLabels:
 
     def _keep_current(self, _event: object = None) -> None:
         """Have the next points get the current label, whatever is selected: napari gives them that of the selection."""
-        layer, current = self._layer, self.book.current
-        if layer is None:
+        layer, current = self._layer, self._meanwhile or self.book.current
+        if layer is None or COLUMN not in layer.features:
             return
         if list(layer.feature_defaults.get(COLUMN, ())) != [current]:
             layer.feature_defaults = {**layer.feature_defaults.to_dict("list"), COLUMN: [current]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.settings import get_plugin_settings
@@ -10,7 +11,7 @@ from napari.utils.notifications import show_error
 
 from napari_dinosim._napari.encoder_choices import DEFAULT_ENCODER, check_name, has_blocks
 from napari_dinosim.cache import default_budget
-from napari_dinosim.errors import UnknownEncoderError
+from napari_dinosim.errors import DownloadError, UnknownEncoderError
 from napari_dinosim.loading import EncoderChoice
 
 if TYPE_CHECKING:
@@ -79,6 +80,24 @@ def parse_blocks(text: str) -> tuple[int, ...] | None:
         ) from None
 
 
+def apply_cache_folder() -> None:
+    """Keep weights in the preferred folder from now on, where one is set; errors are told."""
+    text = str(_settings().weights.cache_folder).strip()
+    if not text:
+        return
+    from napari_dinosim.encoders._hub_settings import read_settings
+
+    folder = Path(text).expanduser()
+    if read_settings().cache_folder == folder:
+        return
+    from napari_dinosim.encoders.hub import set_cache_folder  # takes a while to import: only where it is needed
+
+    try:
+        set_cache_folder(folder)
+    except DownloadError as error:
+        show_error(f"DINOSim: Preferences, {error}")
+
+
 def memory_budget() -> int:
     """Bytes of the computer's memory that embeddings may take."""
     gigabytes = float(_settings().memory.budget)
@@ -86,7 +105,7 @@ def memory_budget() -> int:
 
 
 def watch(callback: Callable[[Any], None]) -> Callable[[], None]:
-    """Call back when one of :data:`LIVE`, or the memory budget, changes.
+    """Call back when one of :data:`LIVE`, the memory budget or the folder for weights changes.
 
     Returns
     -------
@@ -95,6 +114,7 @@ def watch(callback: Callable[[Any], None]) -> Callable[[], None]:
     """
     settings = _settings()
     emitters = [*(getattr(settings.encoding.events, name) for name in LIVE), settings.memory.events.budget]
+    emitters.append(settings.weights.events.cache_folder)
     for emitter in emitters:
         emitter.connect(callback)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -13,28 +14,34 @@ from superqt.utils import qthrottled
 
 from napari_dinosim._napari.coordinates import (
     apply,
-    placement,
+    placement_in_world,
     plane_shape,
+    realign,
     shown_axes,
     to_data,
-    unit_ratio,
+    to_world,
     world_matrix,
 )
 from napari_dinosim._napari.guard import guarded
+from napari_dinosim._napari.label_book import LOOKS
+from napari_dinosim._napari.point_labels import COLUMN, PointLabels
 from napari_dinosim._napari.reading import LeftOut, Owner, Reading, read_point
 from napari_dinosim._napari.roles import PROMPTS, claim, is_ours, mark
-from napari_dinosim.prompts import Prompt
+from napari_dinosim._napari.undoing import BEGINNINGS, Undoing
+from napari_dinosim.prompts import POSITIVE, Prompt
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from napari.components import ViewerModel
     from napari.layers import Image, Layer
+    from numpy.typing import NDArray
 
     from napari_dinosim._napari.searched import Searched
+    from napari_dinosim.prompts import LoosePrompt
 
 NAME = "DINOSim prompts"
-SYMBOL, FACE, BORDER = "cross", "#ff2d78", "white"
+BORDER = "white"
 SIZE_FRACTION = 0.025
 """Size of a point, as a share of the image's longer side."""
 
@@ -42,7 +49,6 @@ THROTTLE_MS = 40
 """At most this often do moving points make the maps follow."""
 
 WATCHED = ("data", "set_data", "features", "properties")
-UNFINISHED = ("adding", "removing", "changing")
 
 
 class PromptsLayer:
@@ -61,6 +67,10 @@ class PromptsLayer:
         self._snapshot: tuple[object, ...] | None = None
         self._throttled = qthrottled(guarded(self._compare), timeout=THROTTLE_MS)
         self._owners: dict[bytes, Owner] = {}
+        self.undoing = Undoing(viewer, self._own)
+        self.labels = PointLabels(viewer)
+        self.loose: tuple[LoosePrompt, ...] = ()
+        """Prompts from a file, that lie in no image."""
         self.layer: Points | None = None
 
     def ensure(self, reference: Image) -> Points:
@@ -71,31 +81,29 @@ class PromptsLayer:
                 self.layer = self._make(reference)
                 claim(self.layer)
                 self._viewer.add_layer(self.layer)
+            self.labels.attach(self.layer)
             for name in WATCHED:
                 getattr(self.layer.events, name).connect(self._on_event)
+            self.undoing.follow(self.layer)
         self._viewer.layers.selection.active = self.layer
         self.layer.mode = "add"
         return self.layer
 
     def realign(self) -> None:
         """Keep the layer in the units of the world, which change with the layers: else clicks on it go astray."""
-        units = self._viewer.layers.units
-        if self.layer is None or np.allclose(unit_ratio(self.layer, units), 1):
-            return
-        matrix, ndim = world_matrix(self.layer, units), self.layer.ndim
-        self.layer.scale, self.layer.translate, self.layer.rotate = np.ones(ndim), np.zeros(ndim), np.eye(ndim)
-        self.layer.shear = np.zeros(ndim * (ndim - 1) // 2)
-        self.layer.affine = matrix
-        self.layer.units = units[-ndim:]
+        if self.layer is not None:
+            realign(self.layer, self._viewer.layers.units)
 
     def release(self) -> None:
         """Stop watching; the layer stays, or was removed."""
         if self.layer is not None:
             for name in WATCHED:
                 getattr(self.layer.events, name).disconnect(self._on_event)
+        self.labels.detach()
+        self.undoing.leave()
         self.layer = self._snapshot = None
 
-    def read(self, images: Sequence[Searched]) -> Reading:
+    def read(self, images: Sequence[Searched], only: Collection[int] | None = None) -> Reading:
         """Say which prompt each point is.
 
         A point belongs to the topmost visible image under it at the moment it is placed, and keeps to it until it is
@@ -105,10 +113,12 @@ class PromptsLayer:
         ----------
         images : sequence of Searched
             The checked images, the topmost first.
+        only : collection of int, optional
+            Numbers of the points that are asked for; by default all.
         """
         if self.layer is None:
             return Reading()
-        points = np.asarray(self.layer.data, dtype=float)
+        points, labels = np.asarray(self.layer.data, dtype=float), self.labels.look()
         units, shown = self._viewer.layers.units, self._viewer.dims.point
         world = apply(world_matrix(self.layer, units), np.nan_to_num(points))
         keys = {found.key: found for found in images}
@@ -117,6 +127,7 @@ class PromptsLayer:
         axes = partial(shown_axes, order=self._viewer.dims.order)
         owners: dict[bytes, Owner] = {}
         prompts: list[Prompt] = []
+        indices: list[int] = []
         left_out: Counter[LeftOut] = Counter()
         for index, point in enumerate(points):
             if not np.isfinite(point).all():
@@ -124,52 +135,84 @@ class PromptsLayer:
                 continue
             here = {key: (found, places[key][index]) for key, found in keys.items()}
             meant, owner = read_point(here, self._owners.get(point.tobytes()), world.shape[1], taken, axes)
-            if isinstance(meant, Prompt):
-                prompts.append(meant)
+            if only is not None and index not in only:
+                pass
+            elif isinstance(meant, Prompt):
+                prompts.append(replace(meant, label=labels[index]))
+                indices.append(index)
             else:
                 left_out[meant] += 1
             if owner is not None:
                 owners[point.tobytes()] = owner
         self._owners = owners
+        self.undoing.keep_owners(owners)
         names = dict.fromkeys(keys[prompt.source].name for prompt in prompts)
-        return Reading(tuple(prompts), tuple(names), left_out)
+        return Reading(tuple(prompts), tuple(names), left_out, tuple(indices))
+
+    def owner(self, point: NDArray[np.float64]) -> Owner | None:
+        """Return whose a point is, as it was last read."""
+        return self._owners.get(point.tobytes())
+
+    def assign(self, points: NDArray[np.float64], owners: Sequence[Owner | None]) -> None:
+        """Say whose points are that are about to be put into the layer, whatever lies on top where they are."""
+        pairs = zip(points, owners, strict=True)
+        self._owners |= {point.tobytes(): owner for point, owner in pairs if owner is not None}
 
     def hand_over(self, keys: Sequence[str], key: str) -> None:
         """Give the points of some images to another one, which lies at the same place."""
-        self._owners = {
-            place: owner._replace(key=key) if owner.key in keys else owner for place, owner in self._owners.items()
-        }
+
+        def change(owner: Owner) -> Owner:
+            return owner._replace(key=key) if owner.key in keys else owner
+
+        self._own({place: change(owner) for place, owner in self._owners.items()})
+        self.undoing.change_owners(change)
+
+    def _own(self, owners: Mapping[bytes, Owner]) -> None:
+        self._owners = dict(owners)
+
+    def place(self, image: Image, owner: Owner, point: NDArray[np.float64]) -> None:
+        """Add a point on a place of an image, as if clicked there, whatever lies above it.
+
+        Parameters
+        ----------
+        image : Image
+        owner : Owner
+            The image, by its key, and the plane.
+        point : ndarray of shape (ndim,)
+            In the data coordinates of the image.
+        """
+        if self.layer is None:
+            return
+        units = self._viewer.layers.units
+        here = to_data(self.layer, to_world(image, point, units), units, self._viewer.dims.point)
+        self._owners[here.tobytes()] = owner  # before it is added: napari tells of it at once
+        self.layer.add(here[None])
 
     def _make(self, reference: Image) -> Points:
-        place = placement(reference)
-        units = self._viewer.layers.units
-        if not np.allclose(unit_ratio(reference, units), 1):  # a click in other units than the world's goes astray
-            place = {
-                "affine": world_matrix(reference, units),
-                "units": units[-reference.ndim :],
-                "axis_labels": reference.axis_labels,
-            }
         return Points(
             np.empty((0, reference.ndim)),
             name=NAME,
             ndim=reference.ndim,
             size=max(3.0, SIZE_FRACTION * max(plane_shape(reference))),
-            symbol=SYMBOL,
-            face_color=FACE,
+            symbol=LOOKS[POSITIVE].symbol,
+            face_color=LOOKS[POSITIVE].colour,
+            features={COLUMN: np.empty(0, dtype=object)},
             border_color=BORDER,
             metadata=mark(PROMPTS),
-            **place,
+            **placement_in_world(reference, self._viewer.layers.units),
         )
 
     def _on_event(self, event: object) -> None:
-        if str(getattr(event, "action", "")).rsplit(".", 1)[-1].lower() not in UNFINISHED:
+        action = str(getattr(event, "action", "")).rsplit(".", 1)[-1].lower()
+        guarded(self.undoing.note)(action)
+        if action not in BEGINNINGS:
             self._throttled()
 
     def _compare(self) -> None:
         if self.layer is None:
             return
         data = np.asarray(self.layer.data)
-        snapshot = (data.shape, data.tobytes())
+        snapshot = (data.shape, data.tobytes(), self.labels.look())
         if snapshot != self._snapshot:
             self._snapshot = snapshot
             self.changed.emit()

@@ -53,11 +53,14 @@ class Reading:
         Names of the images that they lie in.
     left_out : Counter of LeftOut
         How many points are none, by reason.
+    indices : tuple of int
+        Which point each prompt is.
     """
 
     prompts: tuple[Prompt, ...] = ()
     images: tuple[str, ...] = ()
     left_out: Counter[LeftOut] = field(default_factory=Counter)
+    indices: tuple[int, ...] = ()
 
     @property
     def text(self) -> str:

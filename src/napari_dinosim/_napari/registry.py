@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from napari.components import ViewerModel
 
-    from napari_dinosim._napari.offering import Kept
+    from napari_dinosim._napari.kept import Kept
     from napari_dinosim.loading import EncoderChoice
 
 _slot = EncoderSlot()
@@ -77,6 +77,8 @@ def _hold(controller: Controller) -> _Held:
     def follow(_event: object) -> None:
         controller.choose_encoder(preferences.with_live(controller.session.encoder))
         controller.session.set_budget(preferences.memory_budget())
+        preferences.apply_cache_folder()
 
+    preferences.apply_cache_folder()
     controller.session.set_budget(preferences.memory_budget())
     return _Held(controller, preferences.watch(guarded(follow)))

@@ -12,7 +12,11 @@ if TYPE_CHECKING:
 MARK = "napari_dinosim"
 """Key in ``layer.metadata`` that marks a layer as ours."""
 
-PROMPTS, MAP, PATCHES = "prompts", "similarity map", "patch grid"
+PROMPTS, MAP, PATCHES, REGIONS = "prompts", "similarity map", "patch grid", "regions"
+CLASS_MAP, WINNER = "class map", "winning classes"
+COLOURS, CLUSTERS = "pca colours", "clusters"
+MATCHES, LINES, LIKE = "matches", "correspondence", "objects like one"
+SEGMENTS, PREVIEW = "labels", "preview of labels"
 
 
 def role(layer: Layer) -> str | None:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_dinosim._napari.coordinates import plane_shape
-from napari_dinosim.grid import PatchGrid
 
 if TYPE_CHECKING:
     from napari_dinosim._napari.searched import Searched
+    from napari_dinosim.grid import PatchGrid
     from napari_dinosim.planes import Axes
     from napari_dinosim.states import InputState
 
@@ -25,7 +25,7 @@ class ImageRow:
     pixels : tuple of int
         (height, width).
     patches : tuple of int, optional
-        (rows, cols), where the encoder's patch size is known and the image is not empty.
+        (rows, cols), where the encoder's patch size is known and the image can be cut so.
     state : InputState
     composed : bool
         Whether it is made of several layers.
@@ -40,8 +40,7 @@ class ImageRow:
     composed: bool = False
 
 
-def image_row(found: Searched, checked: bool, patch_size: int | None, state: InputState, axes: Axes) -> ImageRow:
+def image_row(found: Searched, checked: bool, grid: PatchGrid | None, state: InputState, axes: Axes) -> ImageRow:
     """Say what the list shows of an image."""
-    height, width = plane_shape(found.image, axes)
-    patches = PatchGrid(height, width, patch_size).shape if patch_size and height and width else None
-    return ImageRow(found.key, found.name, checked, (height, width), patches, state, found.composed)
+    patches = None if grid is None else grid.shape
+    return ImageRow(found.key, found.name, checked, plane_shape(found.image, axes), patches, state, found.composed)

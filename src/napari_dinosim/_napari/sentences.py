@@ -13,3 +13,4 @@ CHANNELS_CHANGED = "Its channels look otherwise now; press Start to embed it ane
 CHANNELS_MOVED = "Its channels no longer lie on each other; move them back, or separate them."
 INTENSITY_CHANGED = "Its intensities are read otherwise now; press Start to embed it anew."
 CHANNEL_REMOVED = "A channel was removed: the others of its composition are images of their own again."
+RESOLUTION_CHANGED = "It is to be sampled otherwise now; press Start to embed it anew."

@@ -23,13 +23,14 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from napari_dinosim.embeddings import PatchEmbeddings
+    from napari_dinosim.export.blocks import MapOnPixels
     from napari_dinosim.export.calibration import Axis
     from napari_dinosim.planes import PlaneIndex
     from napari_dinosim.similarity import Query
     from napari_dinosim.states import SimilarityMap
 
     Plane = PatchEmbeddings | SimilarityMap
-    Lookup = Callable[[PlaneIndex], Plane | None]
+    Lookup = Callable[[PlaneIndex], PatchEmbeddings | MapOnPixels | None]
 
 TIFF_ENDINGS = (".tif", ".tiff")
 ZARR_ENDING = ".zarr"
@@ -131,7 +132,7 @@ def _blocks(found: Plane | Sequence[Plane] | Lookup, query: Query | None, shape:
     return MapBlocks(found.grid.image_shape, lambda _plane: whole)
 
 
-def _map(found: Plane | None, query: Query | None) -> SimilarityMap | None:
+def _map(found: PatchEmbeddings | MapOnPixels | None, query: Query | None) -> MapOnPixels | None:
     """Put the query to what are embeddings."""
     from napari_dinosim.embeddings import PatchEmbeddings
 
@@ -139,8 +140,9 @@ def _map(found: Plane | None, query: Query | None) -> SimilarityMap | None:
         return found
     if query is None:
         raise ExportError("map: found embeddings without a query, expected both. Give the query too.")
-    from napari_dinosim.similarity import min_max
+    from napari_dinosim.similarity import extremes
     from napari_dinosim.states import SimilarityMap
 
     scores = found.cosine(query)
-    return SimilarityMap(scores, min_max(scores).numpy(), found.grid, float(scores.max()))
+    over = extremes(scores)
+    return SimilarityMap(scores, found.grid, over[1], over)

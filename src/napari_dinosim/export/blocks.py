@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -15,10 +15,20 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_dinosim.planes import PlaneIndex
-    from napari_dinosim.states import SimilarityMap
 
 SMALLEST_LEVEL = 1024
 """Longest side, in pixels, of the smallest level of a pyramid."""
+
+
+class MapOnPixels(Protocol):
+    """The map of a plane, as far as writing it goes: a :class:`napari_dinosim.states.SimilarityMap`, say."""
+
+    @property
+    def image_shape(self) -> tuple[int, int]:
+        """(height, width) of the plane, in pixels."""
+
+    def upsample_at(self, ys: NDArray[np.intp], xs: NDArray[np.intp]) -> NDArray[np.float32]:
+        """Values at n pixel rows and m pixel columns, of shape (n, m)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,7 +39,7 @@ class MapBlocks:
     ----------
     shape : tuple of int
         (…, height, width) in pixels.
-    lookup : callable(plane index) -> SimilarityMap or None
+    lookup : callable(plane index) -> MapOnPixels or None
         The map of a plane; a plane without one is NaN.
 
     Raises
@@ -39,7 +49,7 @@ class MapBlocks:
     """
 
     shape: tuple[int, ...]
-    lookup: Callable[[PlaneIndex], SimilarityMap | None]
+    lookup: Callable[[PlaneIndex], MapOnPixels | None]
 
     def __post_init__(self) -> None:
         if len(self.shape) < 2 or min(self.shape) < 1:
@@ -81,9 +91,9 @@ class MapBlocks:
             If the map of the plane is one of an image of another size.
         """
         found = self.lookup(plane)
-        if found is not None and found.grid.image_shape != self.shape[-2:]:
+        if found is not None and found.image_shape != self.shape[-2:]:
             raise ExportError(
-                f"map of plane {plane}: found one of {found.grid.image_shape} pixels, expected {self.shape[-2:]}."
+                f"map of plane {plane}: found one of {found.image_shape} pixels, expected {self.shape[-2:]}."
             )
         pixels = [_centres(full, n) for full, n in zip(self.shape[-2:], level, strict=True)]
         for top in range(0, level[0], side):
@@ -93,7 +103,7 @@ class MapBlocks:
                     yield place, None
                 else:
                     ys, xs = (axis[part] for axis, part in zip(pixels, place, strict=True))
-                    yield place, found.grid.upsample_at(found.values, ys, xs)
+                    yield place, found.upsample_at(ys, xs)
 
 
 def _centres(full: int, n: int) -> NDArray[np.intp]:

@@ -1,0 +1,106 @@
+"""Makes a viewer search as a session's record says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_dinosim._napari.kept import Kept
+from napari_dinosim._napari.limits import Intensities
+from napari_dinosim._napari.point_records import put_points
+from napari_dinosim._napari.resolution import Cover, Resolution
+from napari_dinosim._napari.roles import key_of
+from napari_dinosim.records.making import loose_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from napari_dinosim._napari.controller import Controller
+    from napari_dinosim._napari.searched import Searched
+    from napari_dinosim.loading import EncoderChoice
+    from napari_dinosim.records.values import SessionRecord
+
+
+def apply_session(
+    controller: Controller,
+    record: SessionRecord,
+    choice: EncoderChoice,
+    images: Mapping[str, Searched],
+    *,
+    append: bool,
+) -> str:
+    """Choose what a session chose, put its points, and start.
+
+    Parameters
+    ----------
+    controller : Controller
+    record : SessionRecord
+    choice : EncoderChoice
+        The record's, or what comes nearest here.
+    images : mapping of str to Searched
+        What its images are here, by the record's keys.
+    append : bool
+        Whether the points that are there stay.
+
+    Returns
+    -------
+    str
+        What to tell the person.
+    """
+    settings = record.settings
+    controller.session.cancel()
+    controller.choose_encoder(choice)
+    others = _choose_images(controller, record, images)
+    controller.embed_scope(settings.scope)
+    controller.stretch_over(settings.normalisation)
+    controller.session.set_threshold(settings.threshold)
+    controller.combine(settings.combine)
+    controller.prompts.loose = loose_of(record)
+    if not controller.offering.checked():
+        controller.read_prompts()
+        return "Session opened; none of its images is here."
+    controller.start()
+    placed, lost = put_points(controller, record, images, append=append)
+    controller.read_prompts()
+    text = f"Session opened: {placed} point{'s' * (placed != 1)}."
+    if lost:
+        text += f" {lost} left out, whose image is not here."
+    if others:
+        text += f" {others} other image{'s' * (others > 1)} left unchecked."
+    return text
+
+
+def resolution_of(record: SessionRecord) -> Resolution:
+    """Return how much a patch covered, as it was chosen."""
+    chosen = record.settings.resolution
+    return Resolution(Cover(chosen.cover), chosen.pixels, chosen.length, chosen.unit, record.encoder.choice.finer)
+
+
+def _choose_images(controller: Controller, record: SessionRecord, images: Mapping[str, Searched]) -> int:
+    """Check and compose what the session had; returns how many other images are left out."""
+    offering = controller.offering
+    for found in offering.all():
+        if found.composed:
+            controller.separate(found.key)
+    for found in offering.all():
+        if not offering.is_checked(found.key):
+            controller.check(found.key, True)
+    wanted = {image.key: image for image in record.images if image.key in images}
+    here = {images[key].key: image for key, image in wanted.items()}
+    members = {key_of(layer) for key in wanted for layer in images[key].layers}
+    left = [found.key for found in offering.all() if key_of(found.image) not in members]
+    own = {key: image.intensity for key, image in here.items() if image.intensity is not None}
+    composed = [images[key] for key in wanted]
+    offering.restore(
+        Kept(
+            frozenset([*left, *(key for key, image in here.items() if not image.searched)]),
+            tuple(tuple(key_of(layer) for layer in one.layers) for one in composed if len(one.layers) > 1),
+            tuple((one.key, one.channel_axis) for one in composed if one.channel_axis is not None),
+            Intensities(record.settings.intensity, own, record.settings.shared),
+            resolution_of(record),
+        )
+    )
+    for found in offering.all():
+        controller.maps.remove(found.key) if found.composed else None
+    controller.rows_changed.emit()
+    controller.choices_changed.emit()
+    return len(left)

@@ -1,0 +1,187 @@
+"""The layers of classes: a map of each over every input, and one of labels that says which wins where."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image, Labels
+from napari.utils.colormaps import Colormap, DirectLabelColormap
+from superqt.utils import qdebounced
+
+from napari_dinosim._napari.coordinates import leading_shape, place_like, placement, plane_shape, shown_axes
+from napari_dinosim._napari.guard import guarded
+from napari_dinosim._napari.lazy_map import LazyMap, PatchValues, pyramid_steps
+from napari_dinosim._napari.map_looks import looks_of, redress
+from napari_dinosim._napari.maps import REAL_PIXELS
+from napari_dinosim._napari.results import put
+from napari_dinosim._napari.roles import CLASS_MAP, MARK, WINNER, is_ours, key_of, mark
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari.components import ViewerModel
+
+    from napari_dinosim._napari.label_book import LabelBook
+    from napari_dinosim._napari.maps import MapLayers
+    from napari_dinosim._napari.offering import Offering
+    from napari_dinosim._napari.searched import Searched
+    from napari_dinosim.planes import Axes, PlaneIndex
+    from napari_dinosim.scoring import Normalisation
+    from napari_dinosim.session import SimilaritySession
+    from napari_dinosim.states import SimilarityMap
+
+NO_CLASS = np.array(0, dtype=np.uint8)
+"""Label of what is not embedded; napari draws it transparent."""
+
+WINNER_OPACITY = 0.5
+
+
+class ClassLayers:
+    """Shows the classes of a session; there are no such layers while points are positive and negative only.
+
+    All of them are lazy: they cost nothing while they are hidden.
+
+    Parameters
+    ----------
+    viewer : Viewer
+    session : SimilaritySession
+    offering : Offering
+    maps : MapLayers
+        Above whose maps these are put.
+    book : LabelBook
+        Colours and values of classes.
+    """
+
+    def __init__(
+        self, viewer: ViewerModel, session: SimilaritySession, offering: Offering, maps: MapLayers, book: LabelBook
+    ) -> None:
+        self._viewer, self._session, self._offering, self._maps, self._book = viewer, session, offering, maps, book
+        self._written: dict[int, Any] = {}
+        self._bound: set[str] = set()
+        self._any = any(is_ours(layer, CLASS_MAP) or is_ours(layer, WINNER) for layer in viewer.layers)
+        self._draw = qdebounced(guarded(self._draw_written), timeout=0)
+
+    def layers(self, key: str) -> dict[str | None, Any]:
+        """Layers over an input, by class; that of the winner is None's."""
+        ours = [layer for layer in self._viewer.layers if is_ours(layer, CLASS_MAP) or is_ours(layer, WINNER)]
+        return {layer.metadata[MARK].get("label"): layer for layer in ours if layer.metadata[MARK]["source"] == key}
+
+    def update(self, key: str) -> None:
+        """Bring the layers over an input up to date: make, redraw or remove them."""
+        classes, named = self._session.classes, self._session.prompts.classes
+        if not named and not self._any:  # as mostly; called for each image at each click
+            return
+        held = self.layers(key)
+        found = self._offering.find(key)
+        wanted = (None, *classes) if classes and found is not None and self._session.shown_map(key) else ()
+        shape = () if found is None else leading_shape(found.image) + plane_shape(found.image)
+        for label, layer in held.items():
+            known = bool(named) and (label is None or label in named)  # blank until it is embedded
+            waits = key_of(layer) not in self._bound and not self._session.prompts  # for the points to be read anew
+            if (not known and not waits) or found is None or tuple(layer.data.shape) != shape:
+                self._viewer.layers.remove(layer)
+        if found is None:
+            return
+        held = self.layers(key)
+        for label in dict.fromkeys((*wanted, *held)) if named else ():
+            layer = held.get(label) or self._add(found, label)
+            if key_of(layer) not in self._bound:  # one that an earlier widget left shows the maps of its session
+                layer.data = self._data(found, label)
+                self._bound.add(key_of(layer))
+            if label is None:
+                self._dress(layer)
+            self._written[id(layer)] = layer
+        self._draw()
+
+    def follow(self, image: Image) -> None:
+        """Move the layers to where their image lies."""
+        for layer in self.layers(key_of(image)).values():
+            if layer.ndim == image.ndim:
+                place_like(layer, image)
+
+    def redress(self, before: Normalisation, after: Normalisation) -> None:
+        """Give the maps of classes the limits of another scale, unless a person chose others."""
+        for layer in [layer for layer in self._viewer.layers if is_ours(layer, CLASS_MAP)]:
+            redress(layer, before, after)
+
+    def shutdown(self) -> None:
+        """Draw no more; the layers stay."""
+        self._draw.cancel()
+
+    def _draw_written(self) -> None:
+        written, self._written = self._written, {}
+        for layer in written.values():
+            if layer.visible and layer in self._viewer.layers:
+                layer.refresh(extent=False, highlight=False, thumbnail=False)
+
+    def _add(self, found: Searched, label: str | None) -> Any:
+        data = self._data(found, label)
+        if label is None:
+            layer: Any = Labels(
+                data,
+                name=f"classes · {found.name}",
+                opacity=WINNER_OPACITY,
+                metadata=mark(WINNER, source=found.key),
+                multiscale=isinstance(data, list),
+                **placement(found.image),
+            )
+        else:
+            looks = looks_of(self._session.normalisation) | {"colormap": self._colormap(label), "visible": False}
+            layer = Image(
+                data,
+                name=f"{label} · {found.name}",
+                metadata=mark(CLASS_MAP, source=found.key, label=label),
+                multiscale=isinstance(data, list),
+                rgb=False,
+                **looks,
+                **placement(found.image),
+            )
+        self._any = True
+        above = [*found.layers, self._maps[found.key], *self.layers(found.key).values()]
+        self._bound.add(key_of(layer))
+        put(self._viewer, layer, [other for other in above if other is not None])
+        return layer
+
+    def _data(self, found: Searched, label: str | None) -> Any:
+        """Make the lazy data of the map of a class, or of the winner."""
+        lookup: Callable[[PlaneIndex], Any]
+        lookup, more = partial(self._map, found, label), {}
+        if label is None:
+            lookup, more = partial(self._winner, found), {"blank": NO_CLASS}
+        shape = leading_shape(found.image) + plane_shape(found.image)
+        large = shape[-2] * shape[-1] > REAL_PIXELS
+        axes = partial(self._axes, found.image)
+        steps = pyramid_steps(plane_shape(found.image)) if large else [1]
+        levels = [LazyMap(shape, lookup, step, axes, **more) for step in steps]
+        return levels if large else levels[0]
+
+    def _axes(self, image: Image) -> Axes:
+        return shown_axes(image, self._viewer.dims.order)
+
+    def _map(self, found: Searched, label: str | None, plane: PlaneIndex) -> SimilarityMap | None:
+        return self._session.map(found.key, found.plane(plane), label)
+
+    def _winner(self, found: Searched, plane: PlaneIndex) -> PatchValues | None:
+        plane = found.plane(plane)
+        winners, heat = self._session.winner(found.key, plane), self._session.map(found.key, plane)
+        if winners is None or heat is None or winners.shape != heat.grid.shape:
+            return None
+        values = np.array([*(self._book.value(label) for label in self._session.classes), 0], dtype=np.uint8)
+        return PatchValues(heat.grid, values[winners])  # -1, where nothing is embedded, is the last
+
+    def _colormap(self, label: str) -> Colormap:
+        colour = self._book.look(label).colour
+        channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        return Colormap([(*channels, 0.0), (*channels, 1.0)], name=f"class {label}")
+
+    def _dress(self, layer: Any) -> None:
+        """Give the labels the colours and names of their classes."""
+        values = {self._book.value(label): label for label in self._session.classes}
+        names = ["not embedded", *values.values()]
+        if list(layer.features.get("name", ())) == names:
+            return
+        layer.features = {"index": [0, *values], "name": names}
+        colours: dict[int | None, Any] = {value: self._book.look(label).colour for value, label in values.items()}
+        layer.colormap = DirectLabelColormap(color_dict={None: (0, 0, 0, 0), 0: (0, 0, 0, 0)} | colours)

@@ -1,0 +1,208 @@
+"""The layers that show features: one of colours and one of clusters per image, made once, updated in place."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image, Labels
+
+from napari_dinosim._napari.coordinates import leading_shape, place_like, placement, plane_shape, shown_axes
+from napari_dinosim._napari.image_watch import ImageWatch
+from napari_dinosim._napari.inputs import fingerprint
+from napari_dinosim._napari.lazy_map import LazyMap, PatchValues, pyramid_steps
+from napari_dinosim._napari.maps import REAL_PIXELS
+from napari_dinosim._napari.results import find, put
+from napari_dinosim._napari.roles import CLUSTERS, COLOURS, MARK, PREVIEW, SEGMENTS, key_of, mark
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+    from napari_dinosim._napari.controller import Controller
+    from napari_dinosim._napari.lazy_map import Gridded
+    from napari_dinosim._napari.searched import Searched
+    from napari_dinosim.embeddings import PatchEmbeddings
+    from napari_dinosim.planes import Axes, PlaneIndex
+
+TITLES = {
+    COLOURS: "PCA · {}",
+    CLUSTERS: "clusters · {}",
+    SEGMENTS: "labels · {}",
+    PREVIEW: "labels (preview) · {}",
+}
+OPACITY = {COLOURS: 0.8, CLUSTERS: 0.6, SEGMENTS: 0.7, PREVIEW: 0.5}
+
+REAL_STACK = 1 << 27
+"""A stack of labels of at most so many pixels is a real array, that can be painted in: half a gigabyte."""
+
+NO_COLOUR = np.zeros(4, dtype=np.uint8)
+"""Red, green, blue and alpha of what is not embedded: transparent."""
+
+NO_CLUSTER = np.array(0, dtype=np.uint8)
+"""Label of what is not embedded; napari draws it transparent."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Taken:
+    """One image, and what is embedded of it at one moment.
+
+    Parameters
+    ----------
+    found : Searched
+    shape : tuple of int
+        (…, height, width) in pixels.
+    embeddings : mapping of plane index to PatchEmbeddings
+    axes : callable() -> tuple of int
+        Axes that are on screen.
+    axes_now : tuple of int
+        Those at that moment.
+    """
+
+    found: Searched
+    shape: tuple[int, ...]
+    embeddings: Mapping[PlaneIndex, PatchEmbeddings]
+    axes: Callable[[], Axes]
+    axes_now: Axes
+
+    def data(self, values: Mapping[PlaneIndex, NDArray[Any]], blank: NDArray[Any]) -> Any:
+        """Make the data of a layer: an array for a flat image of up to 4096² pixels, else lazy; for a worker."""
+        planes = {plane: PatchValues(self.embeddings[plane].grid, each) for plane, each in values.items()}
+        return self.laid(planes, blank)
+
+    def laid(self, planes: Mapping[PlaneIndex, Gridded], blank: NDArray[Any], *, stacks: bool = False) -> Any:
+        """Make the data of a layer of what there is for each plane; ``stacks`` of bounded size are arrays too."""
+        if self._large or not (len(self.shape) == 2 or (stacks and math.prod(self.shape) <= REAL_STACK)):
+            return self.lazy(planes, blank)
+        return LazyMap(self.shape, self._lookup(planes), axes=lambda: self.axes_now, blank=blank)[...]
+
+    def lazy(self, planes: Mapping[PlaneIndex, Gridded], blank: NDArray[Any]) -> Any:
+        """Make the data of a layer that looks at what there is for each plane when it is drawn."""
+        steps = pyramid_steps((self.shape[-2], self.shape[-1])) if self._large else [1]
+        levels = [LazyMap(self.shape, self._lookup(planes), step, self.axes, blank) for step in steps]
+        return levels if self._large else levels[0]
+
+    @property
+    def _large(self) -> bool:
+        return self.shape[-2] * self.shape[-1] > REAL_PIXELS
+
+    def _lookup(self, planes: Mapping[PlaneIndex, Gridded]) -> Callable[[PlaneIndex], Gridded | None]:
+        return lambda plane: planes.get(self.found.plane(plane))
+
+
+def take(controller: Controller) -> list[Taken]:
+    """Gather what is embedded of the checked images, all planes; images of which nothing is are left out."""
+    session, taken = controller.session, []
+    for found in controller.offering.checked():
+        planes = session.embedded_planes(found.key)
+        held = {plane: each for plane in planes if (each := session.embeddings(found.key, plane)) is not None}
+        axes = partial(_axes, controller, found.image)
+        shape = leading_shape(found.image) + plane_shape(found.image)
+        if held:
+            taken.append(Taken(found, shape, held, axes, axes()))
+    return taken
+
+
+def _axes(controller: Controller, image: Image) -> Axes:
+    return shown_axes(image, controller.viewer.dims.order)
+
+
+class FeatureLayers:
+    """Puts colours and clusters into layers over the images.
+
+    Parameters
+    ----------
+    controller : Controller
+    """
+
+    def __init__(self, controller: Controller) -> None:
+        self._controller = controller
+        self._watch = ImageWatch(controller.viewer)
+        self._watch.placed.connect(self._placed)
+        self._watch.renamed.connect(self._renamed)
+        self._watch.follow()
+
+    def shutdown(self) -> None:
+        """Follow the images no more; the layers stay."""
+        self._watch.close()
+
+    def all(self, kind: str) -> list[Any]:
+        """Layers of a kind over images that are open."""
+        found = (find(self._controller.viewer, kind, key_of(image)) for image in self._watch.images())
+        return [layer for layer in found if layer is not None]
+
+    def show_colours(self, taken: Taken, data: Any, **more: Any) -> Image | None:
+        """Show colours over an image, and note ``more`` in the layer; None where the image is gone."""
+        return self._show(COLOURS, taken, data, partial(Image, rgb=True, interpolation2d="nearest"), more)
+
+    def show_clusters(self, taken: Taken, data: Any, **more: Any) -> Labels | None:
+        """Show labels over an image, and note ``more`` in the layer; None where the image is gone."""
+        return self._show(CLUSTERS, taken, data, Labels, more)
+
+    def show_segments(self, taken: Taken, data: Any, **more: Any) -> Labels | None:
+        """Show labels made of a map over an image; None where the image is gone."""
+        return self._show(SEGMENTS, taken, data, Labels, more)
+
+    def show_preview(self, taken: Taken, data: Any) -> Labels | None:
+        """Show what labels would be; None where the image is gone."""
+        return self._show(PREVIEW, taken, data, Labels, {})
+
+    def held(self, kind: str, key: str) -> Any:
+        """Layer of a kind over an image, where there is one."""
+        return find(self._controller.viewer, kind, key)
+
+    def _show(self, kind: str, taken: Taken, data: Any, make: Callable[..., Any], more: dict[str, Any]) -> Any:
+        image, viewer = taken.found.image, self._controller.viewer
+        if image not in viewer.layers or leading_shape(image) + plane_shape(image) != taken.shape:
+            return None
+        noted = mark(kind, source=taken.found.key, name=taken.found.name, written=fingerprint(data), **more)
+        layer, multiscale = find(viewer, kind, taken.found.key), isinstance(data, list)
+        if layer is not None and _edited(layer):
+            layer.metadata[MARK] = {**layer.metadata[MARK], "layer": ""}  # it is the person's from now on
+            layer = None
+        if layer is not None and (layer.ndim, bool(layer.multiscale)) != (image.ndim, multiscale):
+            viewer.layers.remove(layer)
+            layer = None
+        if layer is None:
+            name, opacity = TITLES[kind].format(taken.found.name), OPACITY[kind]
+            place = placement(image)
+            layer = make(data, name=name, opacity=opacity, metadata=noted, multiscale=multiscale, **place)
+            if isinstance(layer, Labels):
+                layer.events.paint.connect(_painted)
+            above = [*taken.found.layers, self._controller.maps[taken.found.key]]
+            above += [find(viewer, other, taken.found.key) for other in TITLES]
+            put(viewer, layer, [other for other in above if other is not None])
+        else:
+            layer.data = data
+            layer.metadata[MARK] = {**noted[MARK], "layer": key_of(layer)}
+        return layer
+
+    def _placed(self, image: Image) -> None:
+        for kind in TITLES:
+            layer = find(self._controller.viewer, kind, key_of(image))
+            if layer is not None and layer.ndim == image.ndim:
+                place_like(layer, image)
+
+    def _renamed(self, image: Image) -> None:
+        found = self._controller.offering.of(image)
+        for kind, title in TITLES.items():
+            layer = find(self._controller.viewer, kind, found.key)
+            if layer is not None and layer.name == title.format(layer.metadata[MARK]["name"]):
+                layer.name = title.format(found.name)
+                layer.metadata[MARK]["name"] = found.name
+
+
+def _edited(layer: Any) -> bool:
+    """Whether somebody has drawn into a layer that we made."""
+    return bool(fingerprint(layer.data) != layer.metadata[MARK]["written"])
+
+
+def _painted(event: Any) -> None:
+    """Note that somebody has drawn: the checksum of a large array looks at some rows only. Outlives the widget."""
+    noted = event.source.metadata.get(MARK)
+    if noted is not None:
+        noted["written"] = None

@@ -1,0 +1,200 @@
+"""Shows the features of all checked images: principal components as colours, and clusters, made in a worker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.utils.colormaps import DirectLabelColormap
+from psygnal import Signal
+
+from napari_dinosim._napari.feature_layers import NO_CLUSTER, NO_COLOUR, FeatureLayers, take
+from napari_dinosim._napari.roles import CLUSTERS
+from napari_dinosim._napari.task import Task
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_dinosim._napari.controller import Controller
+    from napari_dinosim._napari.feature_layers import Taken
+    from napari_dinosim.analysis.clusters import Method, PatchClusters
+    from napari_dinosim.analysis.colours import PcaColours
+    from napari_dinosim.engine import Job
+    from napari_dinosim.planes import PlaneIndex
+
+NOTHING = "Nothing is embedded of the checked images. Press Start, or check an image that is."
+GONE = "The images have changed or gone meanwhile: nothing was shown. Try again."
+
+
+@dataclass(frozen=True, slots=True)
+class LegendRow:
+    """One cluster, as the legend tells it.
+
+    Parameters
+    ----------
+    number : int
+        Its label in all images.
+    colour : tuple of float
+        Red, green and blue in [0, 1].
+    share : float
+        Of the embedded area of all images.
+    """
+
+    number: int
+    colour: tuple[float, float, float]
+    share: float
+
+    @property
+    def text(self) -> str:
+        """Its number, and its share of the area."""
+        return f"{self.number} · {self.share:.1%}".replace("%", " %")
+
+
+class Features:
+    """Makes and remakes the layers of colours and clusters.
+
+    Parameters
+    ----------
+    controller : Controller
+    """
+
+    explained = Signal(tuple)
+    """Colours are there: shares of the variance that red, green and blue explain."""
+    grouped = Signal(list)
+    """Clusters are there: a list of LegendRow."""
+
+    def __init__(self, controller: Controller) -> None:
+        self._controller = controller
+        self.layers = FeatureLayers(controller)
+        self.colours, self.clusters = Task(controller.engine), Task(controller.engine)
+        self._made_of: dict[str, object] = {}
+
+    def shutdown(self) -> None:
+        """Stop what runs; the layers stay."""
+        self.colours.cancel()
+        self.clusters.cancel()
+        self.layers.shutdown()
+
+    def outdated(self, what: str) -> bool:
+        """Whether other embeddings are there than those that ``"colours"`` or ``"clusters"`` were made of."""
+        return what in self._made_of and self._made_of[what] != self._signature()
+
+    def show_only(self, number: int) -> None:
+        """Draw one cluster only, in all images; 0 for all of them."""
+        for layer in self.layers.all(CLUSTERS):
+            layer.selected_label = number or 1
+            layer.show_selected_label = bool(number)
+
+    def show_colours(self) -> None:
+        """Colour the patches of all checked images by their principal components."""
+        taken, signature = self._take()
+        if not taken:
+            return
+
+        def work(job: Job[Any]) -> tuple[PcaColours, list[Any]]:
+            from napari_dinosim.analysis.colours import pca_colours
+
+            found = pca_colours(_flat(taken), on_progress=job.advance, cancelled=lambda: job.cancelled)
+            parts = _per_image(taken, [_rgba(colours) for colours in found.colours])
+            return found, [one.data(part, NO_COLOUR) for one, part in zip(taken, parts, strict=True)]
+
+        def done(result: tuple[PcaColours, list[Any]]) -> str:
+            found, data = result
+            note = {"explained_variance": found.explained, "images": [one.found.name for one in taken]}
+            shown = [self.layers.show_colours(one, each, **note) for one, each in zip(taken, data, strict=True)]
+            if not any(shown):
+                return GONE
+            self._made_of["colours"] = signature
+            self.explained.emit(found.explained)
+            together = f"{sum(found.explained):.0%}".replace("%", " %")
+            return f"PCA colours over {_images(taken)}, with one basis: they explain {together} of the variance."
+
+        self.colours.start(work, done, "Cancelled: no colours were made.")
+
+    def show_clusters(self, count: int, method: Method) -> None:
+        """Group the patches of all checked images."""
+        taken, signature = self._take()
+        if not taken:
+            return
+
+        def work(job: Job[Any]) -> tuple[PatchClusters, list[Any]]:
+            from napari_dinosim.analysis.clusters import cluster_patches
+
+            found = cluster_patches(
+                _flat(taken), count, method, on_progress=job.advance, cancelled=lambda: job.cancelled
+            )
+            parts = _per_image(taken, found.labels)
+            return found, [one.data(part, NO_CLUSTER) for one, part in zip(taken, parts, strict=True)]
+
+        def done(result: tuple[PatchClusters, list[Any]]) -> str:
+            found, data = result
+            rows = legend(found)
+            shown = [self.layers.show_clusters(one, each, method=method) for one, each in zip(taken, data, strict=True)]
+            if not any(shown):
+                return GONE
+            for layer in shown:
+                self._dress(layer, rows)
+            self._made_of["clusters"] = signature
+            self.grouped.emit(rows)
+            fewer = f" There are no more kinds of patches: {count} were asked for." if found.count < count else ""
+            clusters = "1 cluster" if found.count == 1 else f"{found.count} clusters"
+            return f"{clusters} over {_images(taken)}, by {method}.{fewer}"
+
+        self.clusters.start(work, done, "Cancelled: no clusters were made.")
+
+    def _take(self) -> tuple[list[Taken], object]:
+        taken = take(self._controller)
+        if not taken:
+            self._controller.told.emit(NOTHING, True)
+        return taken, self._signature()
+
+    def _signature(self) -> object:
+        """Equal while the same embeddings are there of the same images."""
+        session, keys = self._controller.session, [found.key for found in self._controller.offering.checked()]
+        known = {key: (session.inputs[key].version, frozenset(session.embedded_planes(key))) for key in keys
+                 if key in session.inputs}  # fmt: skip
+        return session.encoder, known
+
+    def _dress(self, layer: Any, rows: Sequence[LegendRow]) -> None:
+        if layer is None:
+            return
+        colours: dict[int | None, Any] = {row.number: (*row.colour, 1.0) for row in rows}
+        layer.colormap = DirectLabelColormap(color_dict={None: (0, 0, 0, 0), 0: (0, 0, 0, 0)} | colours)
+        layer.show_selected_label = False
+        layer.features = {
+            "index": [0, *(row.number for row in rows)],
+            "name": ["not embedded", *(f"cluster {row.number}" for row in rows)],
+            "share": [np.nan, *(row.share for row in rows)],
+        }
+
+
+def legend(found: PatchClusters) -> list[LegendRow]:
+    """Rows of the legend, the largest cluster first."""
+    from napari_dinosim.analysis.clusters import palette
+
+    numbered = enumerate(zip(palette(found.count), found.shares, strict=True), 1)
+    return [LegendRow(number, colour, share) for number, (colour, share) in numbered]
+
+
+def _flat(taken: Sequence[Taken]) -> list[Any]:
+    return [each for one in taken for each in one.embeddings.values()]
+
+
+def _per_image(taken: Sequence[Taken], values: Sequence[NDArray[Any]]) -> list[dict[PlaneIndex, NDArray[Any]]]:
+    """Hand results, in the order of :func:`_flat`, back to the planes of each image."""
+    left = iter(values)
+    return [{plane: next(left) for plane in one.embeddings} for one in taken]
+
+
+def _rgba(colours: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Colours as bytes, transparent where they are NaN."""
+    known = ~np.isnan(colours[..., :1])
+    opaque = np.concatenate([np.nan_to_num(colours), known], axis=-1)
+    return np.round(opaque * 255).astype(np.uint8)
+
+
+def _images(taken: Sequence[Taken]) -> str:
+    return taken[0].found.name if len(taken) == 1 else f"{len(taken)} images"

@@ -1,0 +1,126 @@
+"""The section that shows the features: principal components as colours, and clusters with their legend."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from magicgui.widgets import ComboBox, Container, Label, SpinBox
+from qtpy.QtWidgets import QSizePolicy
+from superqt.utils import qdebounced
+
+from napari_dinosim._napari.features import Features
+from napari_dinosim._napari.guard import guarded
+from napari_dinosim._napari.legend import Legend
+from napari_dinosim._napari.section import Section
+from napari_dinosim._napari.task import TaskButton
+
+if TYPE_CHECKING:
+    from napari_dinosim._napari.controller import Controller
+
+METHODS = [("k-means", "k-means"), ("agglomerative", "agglomerative")]
+FIRST_COUNT, MOST = 6, 255
+
+OUTDATED = "Out of date: what is embedded, or checked, is another. Press again."
+LOOK_MS = 150
+"""Whether results are out of date is looked at when nothing has changed for so long."""
+
+
+class FeaturesSection(Section):
+    """What there is to see in the embeddings of all checked images, without any prompt.
+
+    Parameters
+    ----------
+    controller : Controller
+    """
+
+    def __init__(self, controller: Controller) -> None:
+        super().__init__("What the encoder sees in the checked images, without any point: as colours and as clusters.")
+        self._controller = controller
+        self.features = Features(controller)
+        self.colours = TaskButton(
+            self.features.colours,
+            "PCA colours",
+            "Show the first three principal components of all patches as red, green and blue: one basis for all "
+            "checked images and planes, so that one colour means one kind of thing in all of them.",
+            self.features.show_colours,
+        )
+        self.explained = _note()
+        self.method = ComboBox(
+            label="Method",
+            choices=METHODS,
+            tooltip="k-means divides into groups of similar size; agglomerative merges what is most alike, so that "
+            "something small but different keeps a cluster of its own.",
+        )
+        self.count = SpinBox(
+            label="Number", value=FIRST_COUNT, min=2, max=MOST, tooltip="How many clusters, over all images together."
+        )
+        self.clusters = TaskButton(
+            self.features.clusters,
+            "Clusters",
+            "Group the patches of all checked images and planes by likeness: one Labels layer per image, with one "
+            "numbering for all.",
+            self._group,
+        )
+        self.grouped = _note()
+        choices = Container(widgets=[self.method, self.count], labels=True)
+        rows: list[Any] = [self.colours, self.explained, choices, self.clusters, self.grouped]
+        panel = Container(widgets=rows, labels=False)
+        choices.margins = panel.margins = (0, 0, 0, 0)
+        self.legend = Legend()
+        self.addWidget(panel.native)
+        self.addWidget(self.legend)
+        self.entitle("Features")
+        self._connect()
+
+    def shutdown(self) -> None:
+        """Stop what runs, and look no more whether it is out of date."""
+        self._look.cancel()
+        for signal in self._signals():
+            signal.disconnect(self._on_change)
+        self.features.shutdown()
+
+    def _signals(self) -> list[Any]:
+        controller = self._controller
+        return [controller.rows_changed, controller.row_changed, controller.choices_changed]
+
+    def _connect(self) -> None:
+        self._look = qdebounced(guarded(self._say_outdated), timeout=LOOK_MS)
+        self._on_change = lambda *_changed: self._look()
+        for signal in self._signals():
+            signal.connect(self._on_change)
+        for task in (self.features.colours, self.features.clusters):
+            task.told.connect(self._controller.told.emit)
+        self.features.explained.connect(self._explain)
+        self.features.grouped.connect(self._list)
+        self.legend.chosen.connect(self.features.show_only)
+
+    def _group(self) -> None:
+        self.features.show_clusters(self.count.value, self.method.value)
+
+    def _explain(self, explained: tuple[float, ...]) -> None:
+        shares = (f"{name} {share:.0%}" for name, share in zip(("red", "green", "blue"), explained, strict=True))
+        self._explained = f"Explained variance: {', '.join(shares)}.".replace("%", "\N{NO-BREAK SPACE}%")
+        self._say_outdated()
+
+    def _list(self, rows: list[Any]) -> None:
+        self.legend.show_rows(rows)
+        self._say_outdated()
+
+    _explained = ""
+
+    def _say_outdated(self) -> None:
+        outdated = self.features.outdated
+        _say(self.explained, f"⚠ {OUTDATED}" if outdated("colours") else self._explained)
+        _say(self.grouped, f"⚠ {OUTDATED}" if outdated("clusters") else "")
+
+
+def _note() -> Label:
+    """Make a line that wraps, and takes no room while it is empty."""
+    label = Label(visible=False)
+    label.native.setWordWrap(True)
+    label.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+    return label
+
+
+def _say(label: Label, text: str) -> None:
+    label.value, label.visible = text, bool(text)

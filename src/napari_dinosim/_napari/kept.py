@@ -1,0 +1,33 @@
+"""What is remembered of a viewer while no widget shows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from napari_dinosim._napari.limits import Intensities
+    from napari_dinosim._napari.resolution import Resolution
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a person chose of a viewer's images, for the time after the widget was closed.
+
+    Parameters
+    ----------
+    unchecked : frozenset of str
+        Keys of the images that are left out.
+    composed : tuple of tuple of str
+        Keys of the layers of each composition.
+    channel_axes : tuple of (str, int)
+        Layers of which the channels along an axis are composed.
+    intensities : Intensities
+    resolution : Resolution
+    """
+
+    unchecked: frozenset[str]
+    composed: tuple[tuple[str, ...], ...]
+    channel_axes: tuple[tuple[str, int], ...]
+    intensities: Intensities
+    resolution: Resolution

@@ -1,0 +1,235 @@
+"""The section that finds the best places of each image and goes through them."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from napari.utils.key_bindings import coerce_keybinding
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QCheckBox,
+    QDoubleSpinBox,
+    QFileDialog,
+    QGridLayout,
+    QHeaderView,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QSpinBox,
+    QTableWidget,
+    QTableWidgetItem,
+    QWidget,
+)
+
+from napari_dinosim._napari.corresponding import Corresponding
+from napari_dinosim._napari.guard import guarded
+from napari_dinosim._napari.match_file import write_table
+from napari_dinosim._napari.matching import Matching, Request
+from napari_dinosim._napari.section import Section
+from napari_dinosim._napari.task import TaskButton
+from napari_dinosim.errors import ExportError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_dinosim._napari.controller import Controller
+
+KEYS = {"N": "next", "B": "back", "Y": "yes", "X": "no"}
+"""Keys of the viewer: to the next match, back, accept, reject."""
+
+ROWS_SEEN = 6
+CSV = "Table (*.csv)"
+
+
+class MatchesSection(Section):
+    """Finds matches, lists them, and asks for a yes or a no.
+
+    Parameters
+    ----------
+    controller : Controller
+    """
+
+    def __init__(self, controller: Controller) -> None:
+        super().__init__("The best places of each image, one after the other; say yes or no to each.")
+        self._controller = controller
+        self.matching, self.corresponding = Matching(controller), Corresponding(controller)
+        self.count, self.apart, self.least = QSpinBox(), QDoubleSpinBox(), QDoubleSpinBox()
+        self.mutual, self.table = QCheckBox("Only mutual"), QTableWidget(0, 3)
+        tip = "Find the places with the highest scores in all ticked images and embedded planes."
+        self.find = TaskButton(self.matching.task, "Find matches", tip, self._find)
+        tip = (
+            "Of each selected point, the most similar place in every other ticked image, joined by a line. The prompts "
+            "layer's select tool (S) selects points; without a selection all points are looked for."
+        )
+        self.lines = TaskButton(self.corresponding.task, "Find points elsewhere", tip, self.corresponding.find)
+        self.buttons = {
+            name: QPushButton(text)
+            for name, text in (("back", "◂ B"), ("next", "N ▸"), ("yes", "✓ Y"), ("no", "✗ X"), ("csv", "CSV…"))
+        }
+        self._fill()
+        self._arrange()
+        self._connect()
+        self.show_matches()
+
+    def _fill(self) -> None:
+        self.count.setRange(1, 10_000)
+        self.count.setValue(Request().k)
+        self.apart.setRange(0, 100_000)
+        self.apart.setSpecialValueText("two patches")
+        self.apart.setSuffix(" px")
+        self.least.setRange(-1, 1)
+        self.least.setSingleStep(0.05)
+        self.least.setValue(Request().threshold)
+        tips: list[tuple[QWidget, str, str]] = [
+            (self.count, "Matches per image", "At most so many places in each image."),
+            (self.apart, "Distance of two matches", "Of places nearer than this only the best counts, in pixels."),
+            (self.least, "Lowest score", "Cosine that a match must have at least."),
+            (
+                self.mutual,
+                "Only mutual",
+                "Only places that find a point again, when they are looked for in its image.",
+            ),
+            (self.table, "Matches", "A row for each match: choose one to go there. Enter accepts, Delete rejects."),
+            (self.buttons["back"], "Back", "Go to the match before (B)."),
+            (self.buttons["next"], "Next", "Go to the next match (N): camera and sliders move there."),
+            (self.buttons["yes"], "Yes", "Accept the match in hand: it becomes a positive point (Y)."),
+            (self.buttons["no"], "No", "Reject the match in hand: it becomes a negative point (X)."),
+            (self.buttons["csv"], "CSV", "Write the matches to a table, with pixels and world coordinates."),
+        ]
+        for control, name, tip in tips:
+            control.setToolTip(tip)
+            control.setAccessibleName(name)
+            if not isinstance(control, QCheckBox):
+                control.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.table.setHorizontalHeaderLabels(["#", "Score", "Image"])
+        if (numbers := self.table.verticalHeader()) is not None:
+            numbers.setVisible(False)
+        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        if (header := self.table.horizontalHeader()) is not None:
+            header.setSectionResizeMode(2, QHeaderView.ResizeMode.Stretch)
+        for column, width in ((0, 34), (1, 58)):
+            self.table.setColumnWidth(column, width)
+        self.table.setFixedHeight((ROWS_SEEN + 1) * 26)
+
+    def _arrange(self) -> None:
+        panel = QWidget()
+        grid = QGridLayout(panel)
+        grid.setContentsMargins(0, 0, 0, 0)
+        rows: list[list[tuple[QWidget, int]]] = [
+            [(QLabel("At most"), 2), (self.count, 3)],
+            [(QLabel("Apart by"), 2), (self.apart, 3)],
+            [(QLabel("Score from"), 2), (self.least, 3)],
+            [(self.mutual, 2), (self.find.native, 3)],
+            [(self.table, 5)],
+            [(self.buttons[name], 1) for name in ("back", "next", "yes", "no", "csv")],
+            [(self.lines.native, 5)],
+        ]
+        for row, parts in enumerate(rows):
+            column = 0
+            for part, width in parts:
+                grid.addWidget(part, row, column, 1, width)
+                column += width
+        for column in range(5):
+            grid.setColumnStretch(column, 1)
+        self.addWidget(panel)
+
+    def _connect(self) -> None:
+        matching, viewer = self.matching, self._controller.viewer
+        actions: dict[str, Callable[[], object]] = {
+            "next": lambda: matching.step(1),
+            "back": lambda: matching.step(-1),
+            "yes": matching.accept,
+            "no": matching.reject,
+            "csv": self._write,
+        }
+        for name, button in self.buttons.items():
+            button.clicked.connect(guarded(partial(_act, actions[name])))
+        self._keys = {}
+        for key, name in KEYS.items():
+            binding = coerce_keybinding(key)
+            if binding not in viewer.keymap:  # else a person has bound it, and there are the buttons
+                self._keys[binding] = press = guarded(partial(_act, actions[name]))
+                viewer.bind_key(binding, press)
+        self.table.itemSelectionChanged.connect(guarded(self._choose))
+        self._show = guarded(self.show_matches)
+        matching.changed.connect(self._show)
+        self._controller.row_changed.connect(self._entitle)
+        for teller in (matching, self.corresponding.task):
+            teller.told.connect(self._controller.told.emit)
+
+    def show_matches(self) -> None:
+        """List the matches there are, and which one is in hand."""
+        matching, offering = self.matching, self._controller.offering
+        names = {found.key: found.name for found in offering.all()}
+        blocked = self.table.blockSignals(True)
+        self.table.setRowCount(len(matching.matches))
+        for row, match in enumerate(matching.matches):
+            plane = f" [{', '.join(map(str, match.plane))}]" if match.plane else ""
+            texts = (str(match.rank), f"{match.score:.2f}", f"{names.get(match.source, '')}{plane}")
+            for column, text in enumerate(texts):
+                item = QTableWidgetItem(text)
+                item.setTextAlignment(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft)
+                self.table.setItem(row, column, item)
+        self.table.clearSelection()
+        if matching.current in matching.matches:
+            self.table.selectRow(matching.matches.index(matching.current))
+        self.table.blockSignals(blocked)
+        for name in ("next", "back", "csv"):
+            self.buttons[name].setEnabled(bool(matching.matches))
+        for name in ("yes", "no"):
+            self.buttons[name].setEnabled(matching.current is not None)
+        self._entitle()
+
+    def _entitle(self, *_changed: object) -> None:
+        found = len(self.matching.matches)
+        words = f"{found} found" if found else "the best places"
+        self.entitle(f"Matches: {words}{', of other points' if self.matching.outdated else ''}")
+
+    def shutdown(self) -> None:
+        """Stop what runs and give the keys back; the layers stay."""
+        for binding, press in self._keys.items():
+            if self._controller.viewer.keymap.get(binding) == press:
+                self._controller.viewer.bind_key(binding, None)
+        self._controller.row_changed.disconnect(self._entitle, missing_ok=True)
+        self.matching.shutdown()
+        self.corresponding.shutdown()
+
+    # ---- what the person does ------------------------------------------------------------------------------------
+
+    def _find(self) -> None:
+        radius = self.apart.value()
+        request = Request(self.count.value(), radius, False, self.least.value(), self.mutual.isChecked())
+        self.matching.find(request)
+
+    def _choose(self) -> None:
+        rows = {index.row() for index in self.table.selectedIndexes()}
+        if rows:
+            self.matching.choose(self.matching.matches[rows.pop()])
+
+    def keyPressEvent(self, event: Any) -> None:
+        """Accept and reject from the table."""
+        if self.table.hasFocus() and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            guarded(self.matching.accept)()
+        elif self.table.hasFocus() and event.key() == Qt.Key.Key_Delete:
+            guarded(self.matching.reject)()
+        else:
+            super().keyPressEvent(event)
+
+    def _write(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(self, "Write the matches", "matches.csv", CSV)
+        if path:
+            try:
+                written = write_table(self._controller, path, self.matching.matches)
+            except ExportError as error:
+                self._controller.told.emit(str(error), True)
+            else:
+                self._controller.told.emit(f"{len(self.matching.matches)} matches are in {written}.", False)
+
+
+def _act(action: Callable[[], object], _told: object = None) -> None:
+    """Do what a button or a key is for."""
+    action()

@@ -1,0 +1,151 @@
+"""The section that measures the objects of a Labels layer, from whichever program."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QGridLayout, QLabel, QPushButton, QSizePolicy, QWidget
+
+from napari_dinosim._napari.guard import guarded
+from napari_dinosim._napari.measuring import Measuring
+from napari_dinosim._napari.roles import key_of
+from napari_dinosim._napari.section import Section
+from napari_dinosim._napari.task import TaskButton
+from napari_dinosim.errors import SelectionError
+
+if TYPE_CHECKING:
+    from napari.layers import Labels
+
+    from napari_dinosim._napari.controller import Controller
+
+NO_LABELS = "There is no Labels layer. Open one, of Cellpose or StarDist say, or make labels in the section Segment."
+NOT_MEASURED = "Measure the objects of this layer first."
+
+
+class ObjectsSection(Section):
+    """Scores of objects, and objects like one of them.
+
+    Parameters
+    ----------
+    controller : Controller
+    """
+
+    def __init__(self, controller: Controller) -> None:
+        super().__init__("Measure the objects of a Labels layer: their scores, and which are like one of them.")
+        self._controller = controller
+        self.measuring = Measuring(controller)
+        self.layer, self.column, self.least = QComboBox(), QComboBox(), QDoubleSpinBox()
+        self.colour, self.like = QPushButton("Colour by it"), QPushButton("Objects like the selected one")
+        tip = "Write each object's scores and mean embedding into the features of the layer; columns of yours stay."
+        self.measure = TaskButton(self.measuring.task, "Measure objects", tip, self._measure)
+        self._arrange()
+        self.layer.activated.connect(guarded(self.look))
+        self.colour.clicked.connect(guarded(self._colour))
+        self.like.clicked.connect(guarded(self._rank))
+        self.measuring.task.told.connect(controller.told.emit)
+        self._look = guarded(self.look)
+        self.measuring.changed.connect(self._look)
+        self._events = controller.viewer.layers.events
+        self._on_list = guarded(self.look)
+        for emitter in (self._events.inserted, self._events.removed, self._events.reordered):
+            emitter.connect(self._on_list)
+        self.entitle("Objects: measure labels")
+        self.look()
+
+    def _arrange(self) -> None:
+        tips: list[tuple[QWidget, str, str]] = [
+            (self.layer, "Labels layer", "The layer whose objects are measured; it has the shape of a ticked image."),
+            (self.column, "Number to colour by", "A number of the objects; purple is the lowest, yellow the highest."),
+            (self.colour, "Colour by it", "Colour the objects of the layer by the number chosen."),
+            (self.least, "Least likeness", "Cosine of two objects' mean embeddings, from which they are alike."),
+            (
+                self.like,
+                "Like the selected object",
+                "Show the objects that are like the selected label, in all measured layers. To select one, use the "
+                "layer's picker (key 4 or L) or type its number.",
+            ),
+        ]
+        for control, name, tip in tips:
+            control.setAccessibleName(name)
+            control.setToolTip(tip)
+            control.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.least.setRange(-1, 1)
+        self.least.setSingleStep(0.05)
+        self.least.setValue(0.8)
+        panel = QWidget()
+        grid = QGridLayout(panel)
+        grid.setContentsMargins(0, 0, 0, 0)
+        rows: list[list[tuple[QWidget, int]]] = [
+            [(QLabel("Labels"), 1), (self.layer, 3)],
+            [(self.measure.native, 4)],
+            [(self.column, 2), (self.colour, 2)],
+            [(QLabel("Alike from"), 2), (self.least, 2)],
+            [(self.like, 4)],
+        ]
+        for row, parts in enumerate(rows):
+            column = 0
+            for part, width in parts:
+                grid.addWidget(part, row, column, 1, width)
+                column += width
+        for column in range(4):
+            grid.setColumnStretch(column, 1)
+        self.addWidget(panel)
+
+    def look(self, _change: object = None) -> None:
+        """Show which layers there are, and what is known of the chosen one."""
+        candidates = {key_of(layer): layer.name for layer in self.measuring.candidates()}
+        held = {self.layer.itemData(i): self.layer.itemText(i) for i in range(self.layer.count())}
+        if held != candidates:
+            chosen = self.layer.currentData()
+            self.layer.clear()
+            for key, name in candidates.items():
+                self.layer.addItem(name, key)
+            self.layer.setCurrentIndex(max(self.layer.findData(chosen), 0))
+        layer = self.chosen()
+        numbers = []
+        if layer is not None and key_of(layer) in self.measuring.measured:
+            kept = ("index", "pixels embedded", "embedding")
+            numbers = [name for name in layer.features if name not in kept and layer.features[name].dtype.kind in "fi"]
+        before = self.column.currentText()
+        self.column.clear()
+        self.column.addItems(numbers)
+        self.column.setCurrentIndex(max(self.column.findText(before), 0))
+        for control in (self.column, self.colour):
+            control.setEnabled(bool(numbers))
+        self.like.setEnabled(layer is not None and key_of(layer) in self.measuring.measured)
+
+    def chosen(self) -> Labels | None:
+        """Return the chosen layer."""
+        key = self.layer.currentData()
+        return next((layer for layer in self.measuring.candidates() if key_of(layer) == key), None)
+
+    def shutdown(self) -> None:
+        """Stop what runs, and listen no more."""
+        for emitter in (self._events.inserted, self._events.removed, self._events.reordered):
+            emitter.disconnect(self._on_list)
+        self.measuring.shutdown()
+
+    # ---- what the person does ------------------------------------------------------------------------------------
+
+    def _measure(self) -> None:
+        layer = self.chosen()
+        if layer is None:
+            self._controller.told.emit(NO_LABELS, True)
+        else:
+            self.measuring.measure(layer)
+
+    def _colour(self, _checked: bool) -> None:
+        layer = self.chosen()
+        if layer is not None and self.column.currentText() in layer.features:
+            self.measuring.colour_by(layer, self.column.currentText())
+
+    def _rank(self, _checked: bool) -> None:
+        layer = self.chosen()
+        if layer is None:
+            return
+        try:
+            text = self.measuring.rank(layer, layer.selected_label, self.least.value())
+        except SelectionError as error:
+            self._controller.told.emit(f"{error} Pick an object that was measured.", True)
+        else:
+            self._controller.told.emit(text, False)

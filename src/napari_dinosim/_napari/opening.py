@@ -1,0 +1,256 @@
+"""Opens a saved session in a viewer.
+
+1. A worker reads the file and signs the images that are open. 2. Here they are matched with those of the session; which
+files are gone is asked about, the others are opened. 3. A worker signs these too, loads the encoder and finds what
+differs. 4. Differences, and points that are there already, are asked about; 5. only then is anything changed. Whoever
+cancels finds the viewer as it was.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtWidgets import QFileDialog
+
+from napari_dinosim._napari.applying import apply_session
+from napari_dinosim._napari.comparing import (
+    Compared,
+    encoder_differences,
+    image_differences,
+    look_at,
+    missing_differences,
+)
+from napari_dinosim._napari.questions import ask
+from napari_dinosim._napari.roles import is_image, key_of
+from napari_dinosim._napari.seen import SeenLayer, put_back, see, sign_layers
+from napari_dinosim._napari.task import Task
+from napari_dinosim.records.files import load_session
+from napari_dinosim.records.matching import OpenLayer, file_of, gone, match
+from napari_dinosim.records.values import Difference, listed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from napari.layers import Image, Layer
+    from qtpy.QtWidgets import QWidget
+
+    from napari_dinosim._napari.controller import Controller
+    from napari_dinosim.engine import Job
+    from napari_dinosim.loading import EncoderChoice
+    from napari_dinosim.records.images import LayerRecord, Signature
+    from napari_dinosim.records.values import SessionRecord
+
+UNCHANGED = "Nothing was changed."
+LOCATE, WITHOUT, ANYWAY, REPLACE, ADD = "Locate…", "Open without", "Open anyway", "Replace them", "Keep both"
+MOST_LISTED = 12
+"""Differences that are listed; of more, how many there are."""
+
+
+@dataclass(slots=True, eq=False)
+class _Under:
+    """A session on its way."""
+
+    path: Path
+    record: SessionRecord
+    signatures: dict[str, Signature]
+    opened: list[Layer] = field(default_factory=list)
+    """Layers that were opened for it."""
+    without: bool = False
+    """Whether the person goes on without what is gone."""
+
+    @property
+    def layers(self) -> list[LayerRecord]:
+        """Layers of all its images."""
+        return [layer for image in self.record.images for layer in image.layers]
+
+
+class Opening(Task):
+    """Opens sessions, one at a time.
+
+    Parameters
+    ----------
+    controller : Controller
+    parent : QWidget
+        Over which questions are asked.
+    """
+
+    def __init__(self, controller: Controller, parent: QWidget) -> None:
+        super().__init__(controller.engine)
+        self._controller, self._viewer, self._parent = controller, controller.viewer, parent
+
+    def open_session(self, path: Path) -> None:
+        """Open a session from a file."""
+        seen = self._seen()
+
+        def work(job: Job[Any]) -> tuple[SessionRecord, dict[str, Signature]]:
+            record = load_session(path)
+            return record, sign_layers(seen, job)
+
+        self.start(work, lambda found: self._match(_Under(path.absolute(), *found)), UNCHANGED)
+
+    # ---- which image is which ------------------------------------------------------------------------------------
+
+    def _images(self) -> list[Image]:
+        return [layer for layer in self._viewer.layers if is_image(layer)]
+
+    def _seen(self) -> list[SeenLayer]:
+        return [see(layer) for layer in self._images()]
+
+    def _matched(self, under: _Under) -> dict[int, OpenLayer]:
+        """Find the session's layers among those that are open and signed."""
+        here = [seen.opened(under.signatures[seen.key]) for seen in self._seen() if seen.key in under.signatures]
+        return match(under.layers, here, under.path.parent)
+
+    def _match(self, under: _Under) -> None:
+        """Ask about files that are gone, then open those that are not open."""
+        found = self._matched(under)
+        missing = gone(under.record, [under.layers[index] for index in found], under.path.parent)
+        if not missing or under.without:
+            self._open_files(under, found)
+            return
+        lines = [f"{layer.name}: {layer.path or 'came from no file'}" for layer in missing]
+        text = f"{_count(len(missing), 'image')} of this session {'is' if len(missing) == 1 else 'are'} not here:"
+
+        def answered(answer: str) -> None:
+            if answer == LOCATE:
+                self._locate(under, missing)
+            elif answer == WITHOUT:
+                under.without = True
+                self._match(under)
+            else:
+                self._leave(under)
+
+        ask(self._parent, "Open session", "\n".join([text, "", *lines[:MOST_LISTED]]), [LOCATE, WITHOUT], answered)
+
+    def _locate(self, under: _Under, missing: Sequence[LayerRecord]) -> None:
+        """Ask where each file is now; then match anew."""
+        for layer in missing:
+            chosen, _ = QFileDialog.getOpenFileName(self._parent, f"Where is {layer.name}?", str(under.path.parent))
+            if chosen:
+                under.record = _moved(under.record, layer, chosen)
+        self._match(under)
+
+    def _open_files(self, under: _Under, found: dict[int, OpenLayer]) -> None:
+        """Open what is not open as napari opens it, and sign it."""
+        wanted = [layer for index, layer in enumerate(under.layers) if index not in found]
+        before = {key_of(layer) for layer in self._viewer.layers}
+        files = {place: layer.reader for layer in wanted if (place := file_of(layer, under.path.parent)) is not None}
+        samples = dict.fromkeys(layer.sample for layer in wanted if layer.sample is not None)
+        names = [*(place.name for place in files), *(name for _, name in samples)]
+        if names:
+            self.told.emit(f"Opening {', '.join(names)}.", False)
+        for place, reader in files.items():
+            self._open(under, before, str(place), reader)
+        for plugin, name in samples:
+            self._open(under, before, (plugin, name), None)
+        fresh = [see(layer) for layer in under.opened if is_image(layer)]
+
+        def work(job: Job[Any]) -> dict[str, Signature]:
+            return sign_layers(fresh, job)
+
+        def done(signatures: dict[str, Signature]) -> None:
+            under.signatures |= signatures
+            self._compare(under)
+
+        self.start(work, done, UNCHANGED)
+
+    def _open(self, under: _Under, before: set[str], what: str | tuple[str, str], reader: str | None) -> None:
+        """Open one file or sample; what goes wrong is told, and the image is then missing."""
+        try:
+            if isinstance(what, tuple):
+                self._viewer.open_sample(*what)
+            else:
+                self._viewer.open(what, plugin=reader)
+        except Exception as error:  # noqa: BLE001 - whatever a reader throws
+            self.told.emit(f"{what} cannot be opened: {error}", True)
+        fresh = [layer for layer in self._viewer.layers if key_of(layer) not in before and layer not in under.opened]
+        under.opened += fresh
+
+    # ---- what differs --------------------------------------------------------------------------------------------
+
+    def _compare(self, under: _Under) -> None:
+        """Put what was opened where it lay, and have a worker find what differs."""
+        found = self._matched(under)
+        layers = {key_of(layer): layer for layer in self._images()}
+        for index, one in found.items():
+            if layers[one.key] in under.opened:
+                put_back(layers[one.key], under.layers[index])
+        images, first = [], 0
+        for image in under.record.images:
+            places = range(first, first + len(image.layers))
+            first += len(image.layers)
+            if all(place in found for place in places):
+                here = [found[place] for place in places]
+                own = [layers[one.key] for one in here]
+                images.append(look_at(under.record, image, own, [one.signature for one in here]))
+        record, slot = under.record, self._controller.slot
+
+        def work(_job: Job[Any]) -> tuple[EncoderChoice, list[Difference]]:
+            choice, differences = encoder_differences(record.encoder, slot)
+            missing = missing_differences(record, {image.record.key: image for image in images})
+            return choice, [*missing, *image_differences(record, images), *differences]
+
+        self.start(work, lambda result: self._ask_about_differences(under, images, *result), UNCHANGED)
+
+    def _ask_about_differences(
+        self, under: _Under, images: list[Compared], choice: EncoderChoice, differences: list[Difference]
+    ) -> None:
+        if not differences:
+            self._ask_about_points(under, images, choice)
+            return
+        more = len(differences) - MOST_LISTED
+        shown = listed(differences[:MOST_LISTED]) + (f"\n… and {more} more" if more > 0 else "")
+        text = f"Since this session was saved, {_count(len(differences), 'thing')} changed:\n\n{shown}\n\n"
+
+        def answered(answer: str) -> None:
+            if answer == ANYWAY:
+                self._ask_about_points(under, images, choice)
+            else:
+                self._leave(under)
+
+        ask(self._parent, "Open session", f"{text}Its maps will be others.", [ANYWAY], answered)
+
+    def _ask_about_points(self, under: _Under, images: list[Compared], choice: EncoderChoice) -> None:
+        count = 0 if self._controller.prompts.layer is None else len(self._controller.prompts.layer.data)
+        if not count:
+            self._apply(under, images, choice, append=False)
+            return
+
+        def answered(answer: str) -> None:
+            if answer in (REPLACE, ADD):
+                self._apply(under, images, choice, append=answer == ADD)
+            else:
+                self._leave(under)
+
+        text = f"There {'is' if count == 1 else 'are'} {_count(count, 'point')} already. Replace them by the session's?"
+        ask(self._parent, "Open session", text, [REPLACE, ADD], answered)
+
+    def _apply(self, under: _Under, images: list[Compared], choice: EncoderChoice, *, append: bool) -> None:
+        here = {image.record.key: image.searched for image in images}
+        self.told.emit(apply_session(self._controller, under.record, choice, here, append=append), False)
+
+    def cancel(self) -> None:
+        """Stop; layers that were opened stay, as the person sees them."""
+        super().cancel()
+
+    def _leave(self, under: _Under) -> None:
+        """Leave the viewer as it was."""
+        for layer in under.opened:
+            if layer in self._viewer.layers:
+                self._viewer.layers.remove(layer)
+        self.told.emit(UNCHANGED, False)
+
+
+def _moved(record: SessionRecord, layer: LayerRecord, path: str) -> SessionRecord:
+    """Return the record with another file, and whichever plugin reads it, for a layer."""
+    other = replace(layer, path=path, relative=None, reader=None)
+    images = [
+        replace(image, layers=tuple(other if one == layer else one for one in image.layers)) for image in record.images
+    ]
+    return replace(record, images=tuple(images))
+
+
+def _count(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"

@@ -1,0 +1,150 @@
+"""The points of the prompts layer ↔ the prompts of a record."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_dinosim._napari.coordinates import apply, to_data, to_world, world_matrix
+from napari_dinosim._napari.reading import Owner
+from napari_dinosim.planes import axes_of, index_of, others
+from napari_dinosim.prompts import POSITIVE, clean_label
+from napari_dinosim.records.making import place_of
+from napari_dinosim.records.values import Place, PromptRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from napari.layers import Image
+    from numpy.typing import NDArray
+
+    from napari_dinosim._napari.controller import Controller
+    from napari_dinosim._napari.searched import Searched
+    from napari_dinosim.records.values import Scalar, SessionRecord
+
+LABEL = "label"
+"""Column of the features that holds the labels."""
+
+
+def describe_points(controller: Controller, names: Mapping[str, str]) -> tuple[PromptRecord, ...]:
+    """Describe the points, those that are no prompts at the moment among them.
+
+    Parameters
+    ----------
+    controller : Controller
+    names : mapping of str to str
+        Keys of images in the record, by their keys here.
+    """
+    layer = controller.prompts.layer
+    if layer is None:
+        return ()
+    units = controller.viewer.layers.units
+    points = np.asarray(layer.data, dtype=float)
+    world = apply(world_matrix(layer, units), points)
+    reading = controller.prompts.read(controller.offering.checked())
+    prompts = dict(zip(reading.indices, reading.prompts, strict=True))
+    features = layer.features.to_dict("records")
+    records = []
+    for index, point in enumerate(points):
+        noted = {str(name): _scalar(value) for name, value in features[index].items()}
+        place: Place | None
+        if index in prompts:
+            prompt = prompts[index]
+            at = place_of(prompt)
+            place, label = Place(names[prompt.source], at.y, at.x, at.plane), prompt.label
+        else:
+            place, label = _left_out(controller, point, world[index], names), _label(noted)
+        finite = tuple(float(c) for c in world[index]) if np.isfinite(world[index]).all() else None
+        if place is not None or finite is not None:
+            records.append(PromptRecord(place, label, finite, noted))
+    return tuple(records)
+
+
+def put_points(
+    controller: Controller, record: SessionRecord, images: Mapping[str, Searched], *, append: bool
+) -> tuple[int, int]:
+    """Put the points of a record into the prompts layer.
+
+    Parameters
+    ----------
+    controller : Controller
+        With a prompts layer.
+    record : SessionRecord
+    images : mapping of str to Searched
+        What the record's images are here, by the record's keys.
+    append : bool
+        Whether the points that are there stay.
+
+    Returns
+    -------
+    placed, lost : int
+        How many points; lost are those whose image is not here, and of which nothing else is known.
+    """
+    layer = controller.prompts.layer
+    assert layer is not None
+    units, shown = controller.viewer.layers.units, controller.viewer.dims.point
+    points: list[NDArray[np.float64]] = []
+    owners: list[Owner | None] = []
+    features: list[dict[str, Scalar]] = []
+    for prompt in record.prompts:
+        found = None if prompt.place is None else images.get(prompt.place.image)
+        world, owner = (None, None) if found is None else _in_image(found, prompt.place, units)
+        if world is None and prompt.world is not None:
+            world = np.asarray(prompt.world)
+        if world is None:
+            continue
+        points.append(to_data(layer, world[-layer.ndim :], units, shown))
+        owners.append(owner)
+        labelled = {LABEL: prompt.label} if LABEL in layer.features or prompt.label != POSITIVE else {}
+        features.append({**prompt.features, **labelled})
+    made = np.array(points, dtype=float).reshape(len(points), layer.ndim)
+    controller.prompts.assign(made, owners)
+    kept = np.asarray(layer.data) if append else made[:0]
+    noted = layer.features.to_dict("records") if append else []
+    rows: list[dict[str, Any]] = [*noted, *features]
+    columns = dict.fromkeys([*(str(name) for name in layer.features), *(name for row in rows for name in row)])
+    layer.selected_data = set()
+    layer.data = np.concatenate([kept, made])
+    if columns:
+        layer.features = {name: [row.get(name) for row in rows] for name in columns}
+    return len(points), len(record.prompts) - len(points)
+
+
+def _in_image(found: Searched, place: Place | None, units: Any) -> tuple[NDArray[np.float64] | None, Owner | None]:
+    """World coordinates of a place, and whose the point is there; nothing where the image has other axes now."""
+    assert place is not None
+    image, along, index = found.image, axes_of(place.plane), index_of(place.plane)
+    if len(index) != image.ndim - 2:
+        return None, None
+    data = np.zeros(image.ndim)
+    data[others(image.ndim, along)] = index
+    data[list(along)] = place.y, place.x
+    return to_world(image, data, units), Owner(found.key, place.plane)
+
+
+def _left_out(
+    controller: Controller, point: NDArray[np.float64], world: NDArray[np.float64], names: Mapping[str, str]
+) -> Place | None:
+    """Return the place of a point in the image that it keeps to, which is not checked at the moment."""
+    owner = controller.prompts.owner(point)
+    found = None if owner is None or owner.key not in names else controller.offering.find(owner.key)
+    if owner is None or found is None or not np.isfinite(world).all():
+        return None
+    image: Image = found.image
+    data = to_data(image, world, controller.viewer.layers.units, controller.viewer.dims.point)
+    y, x = data[list(axes_of(owner.plane))]
+    return Place(names[owner.key], float(y), float(x), owner.plane)
+
+
+def _label(features: Mapping[str, Scalar]) -> str:
+    text = features.get(LABEL)
+    return clean_label(text) if isinstance(text, str) and text.strip() else POSITIVE
+
+
+def _scalar(value: Any) -> Scalar:
+    """Give what a file can hold of a feature; None for what is missing."""
+    value = value.item() if isinstance(value, np.generic) else value
+    if value is None or (isinstance(value, float) and not np.isfinite(value)):
+        return None
+    return value if isinstance(value, str | bool | int | float) else str(value)

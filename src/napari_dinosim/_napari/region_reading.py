@@ -1,0 +1,172 @@
+"""Which region of which image each shape is, or why it is none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_dinosim._napari.coordinates import apply, plane_shape, shown_axes, to_data, world_matrix
+from napari_dinosim._napari.reading import LeftOut, Owner, Reading, read_point
+from napari_dinosim.errors import OutsideImageError, RegionError
+from napari_dinosim.planes import axes_of
+from napari_dinosim.prompts import Prompt
+from napari_dinosim.regions import Region, RegionPrompt
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari.components import ViewerModel
+    from napari.layers import Shapes
+    from numpy.typing import NDArray
+
+    from napari_dinosim._napari.regions_layer import DrawnShape
+    from napari_dinosim._napari.searched import Searched
+
+REASONS = {
+    LeftOut.NOWHERE: "with NaN coordinates: left out. Delete or draw it anew.",
+    LeftOut.REFUSED: "left out until moved: in 3-D or in the grid, a place says nothing of the image meant.",
+    LeftOut.OUTSIDE: "outside every checked image: nothing is searched for there.",
+    LeftOut.UNSEARCHED: "on an image that is not checked: left out until it is, or until moved.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RegionReading:
+    """What the shapes say.
+
+    Parameters
+    ----------
+    prompts : tuple of RegionPrompt
+    complaints : tuple of str
+        Why others are none; the number of the region first, as a person counts them.
+    small : int
+        How many are smaller than a patch.
+    """
+
+    prompts: tuple[RegionPrompt, ...] = ()
+    complaints: tuple[str, ...] = ()
+    small: int = 0
+
+    @property
+    def problem(self) -> str:
+        """The first complaint, and how many more there are; empty where there is none."""
+        if not self.complaints:
+            return ""
+        more = len(self.complaints) - 1
+        return self.complaints[0] + (f" And {_regions(more)} more left out." if more else "")
+
+
+def sentence(points: Reading, regions: RegionReading) -> str:
+    """Say what points and regions mean together; what is amiss first, empty where there are none."""
+    if points.left_out:
+        return points.text
+    if regions.problem:
+        return regions.problem
+    if not regions.prompts:
+        return points.text
+    count = len(points.prompts)
+    under = f"under {count} point{'s' * (count > 1)} and " if count else ""
+    text = f"Searching for what is {under}in {_regions(len(regions.prompts))}."
+    if regions.small:
+        text += f" {_regions(regions.small).capitalize()} smaller than a patch: the whole patch counts."
+    return text
+
+
+def _regions(count: int) -> str:
+    return f"{count} region" if count == 1 else f"{count} regions"
+
+
+class RegionReader:
+    """Reads shapes; the prompt of one that is as it was is the same prompt.
+
+    Parameters
+    ----------
+    viewer : Viewer
+    """
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        self._viewer = viewer
+        self._owners: dict[bytes, Owner] = {}
+        self._made: dict[tuple[object, ...], RegionPrompt] = {}
+
+    def hand_over(self, keys: Sequence[str], key: str) -> None:
+        """Give the regions of some images to another one, which lies at the same place."""
+        self._owners = {
+            place: owner._replace(key=key) if owner.key in keys else owner for place, owner in self._owners.items()
+        }
+
+    def read(
+        self, layer: Shapes, shapes: Sequence[DrawnShape], images: Sequence[Searched], representatives: int
+    ) -> RegionReading:
+        """Say which region of which image each shape is.
+
+        A shape belongs to the topmost visible image under its centre when it is drawn, or, where none is there, under
+        the first of its vertices that lies on one. It keeps to it until it is changed.
+
+        Parameters
+        ----------
+        layer : Shapes
+        shapes : sequence of DrawnShape
+            Of that layer.
+        images : sequence of Searched
+            The checked images, the topmost first.
+        representatives : int
+            How many vectors stand for each.
+        """
+        matrix = world_matrix(layer, self._viewer.layers.units)
+        owners: dict[bytes, Owner] = {}
+        made: dict[tuple[object, ...], RegionPrompt] = {}
+        prompts: list[RegionPrompt] = []
+        complaints: list[str] = []
+        for number, shape in enumerate(shapes, 1):
+            name = shape.kind.encode() + shape.vertices.tobytes()
+            found, owner = self._place(shape, matrix, images, self._owners.get(name))
+            if owner is not None:
+                owners[name] = owner
+            if isinstance(found, LeftOut):
+                complaints.append(f"Region {number} {REASONS[found]}")
+                continue
+            searched, places, prompt = found
+            axes = axes_of(prompt.plane)
+            size = plane_shape(searched.image, axes)
+            outline = np.ascontiguousarray(places[:, list(axes)])
+            key = (prompt.source, prompt.plane, prompt.label, representatives, size, shape.closed, outline.tobytes())
+            if key in self._made:
+                made[key] = self._made[key]
+            elif key not in made:
+                try:
+                    region = (Region.polygon if shape.closed else Region.path)(outline, size)
+                except (OutsideImageError, RegionError) as error:
+                    complaints.append(f"Region {number} on {searched.name}: {error}")
+                    continue
+                made[key] = RegionPrompt(prompt.source, region, prompt.plane, prompt.label, representatives)
+            prompts.append(made[key])
+        self._owners, self._made = owners, made
+        return RegionReading(tuple(prompts), tuple(complaints))
+
+    def _place(
+        self, shape: DrawnShape, matrix: NDArray[np.float64], images: Sequence[Searched], known: Owner | None
+    ) -> tuple[tuple[Searched, NDArray[np.float64], Prompt] | LeftOut, Owner | None]:
+        """Find the image that a shape is on, and where its outline lies in that image's data."""
+        if not np.isfinite(shape.vertices).all():
+            return LeftOut.NOWHERE, known
+        viewer = self._viewer
+        outline = shape.outline
+        world = apply(matrix, np.concatenate([shape.centroid[None], outline]))
+        places = {
+            found.key: (found, to_data(found.image, world, viewer.layers.units, viewer.dims.point)) for found in images
+        }
+        taken = viewer.dims.ndisplay == 2 and not viewer.canvas.grid.enabled
+        axes = partial(shown_axes, order=viewer.dims.order)
+        for index in range(len(world)):
+            here = {key: (found, of[index]) for key, (found, of) in places.items()}
+            meant, owner = read_point(here, known, world.shape[1], taken, axes)
+            if isinstance(meant, Prompt):
+                searched, of = places[meant.source]
+                return (searched, of[1:], replace(meant, label=shape.label)), owner
+            if meant is not LeftOut.OUTSIDE:
+                return meant, owner
+        return LeftOut.OUTSIDE, known

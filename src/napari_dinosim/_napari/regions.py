@@ -1,0 +1,181 @@
+"""Regions of a viewer: drawn shapes and outlines of objects, read as prompts."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+import numpy as np
+from psygnal import Signal
+
+from napari_dinosim._napari.coordinates import (
+    apply,
+    full_resolution,
+    shown_axes,
+    shown_plane,
+    spatial_shape,
+    to_data,
+    world_matrix,
+)
+from napari_dinosim._napari.region_reading import RegionReader, RegionReading
+from napari_dinosim._napari.regions_layer import RegionsLayer
+from napari_dinosim._napari.task import Task
+from napari_dinosim.outlines import outline_of
+from napari_dinosim.planes import PlaneView, axes_of, index_of, others
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from napari.components import ViewerModel
+    from napari.layers import Image, Labels, Shapes
+    from numpy.typing import NDArray
+
+    from napari_dinosim._napari.label_book import LabelBook
+    from napari_dinosim._napari.searched import Searched
+    from napari_dinosim.engine import Engine, Job
+    from napari_dinosim.grid import PatchGrid
+    from napari_dinosim.planes import Axes, PlaneIndex
+
+CLUSTERS = "sklearn.cluster"
+"""Takes a second or two to import, which is left to a worker."""
+
+
+class Regions:
+    """Follows the regions layer and says which prompts its shapes are.
+
+    Parameters
+    ----------
+    viewer : Viewer
+    engine : Engine
+    book : LabelBook
+        The labels that points and regions can have.
+    grid_of : callable(Searched, axes) -> PatchGrid or None
+        Where the patches of an image lie; None while that is not known.
+    """
+
+    changed = Signal()
+    """The regions, or how many vectors stand for each, are others."""
+    told = Signal(str, bool)
+    """Something to show the person, and whether it is an error."""
+
+    def __init__(
+        self,
+        viewer: ViewerModel,
+        engine: Engine,
+        book: LabelBook,
+        grid_of: Callable[[Searched, Axes], PatchGrid | None],
+    ) -> None:
+        self._viewer, self._grid_of = viewer, grid_of
+        self.book = book
+        self._holder = RegionsLayer(viewer, book)
+        self._reader = RegionReader(viewer)
+        self.outlining, self._importing = Task(engine), Task(engine)
+        self.representatives = 1
+        self._holder.changed.connect(self.changed.emit)
+        self._holder.labels.told.connect(lambda text: self.told.emit(text, False))
+        for task in (self.outlining, self._importing):
+            task.told.connect(self.told.emit)
+
+    @property
+    def layer(self) -> Shapes | None:
+        """The regions layer, where there is one."""
+        return self._holder.layer
+
+    def read(self, images: Sequence[Searched]) -> RegionReading:
+        """Say which regions there are, in the checked images, the topmost first."""
+        if self.layer is None:
+            return RegionReading()
+        reading = self._reader.read(self.layer, self._holder.shapes(), images, self.representatives)
+        by_key = {found.key: found for found in images}
+        small = 0
+        for prompt in reading.prompts:
+            grid = self._grid_of(by_key[prompt.source], axes_of(prompt.plane))
+            small += grid is not None and prompt.region.is_small(grid)
+        return replace(reading, small=small)
+
+    def draw(self, reference: Image) -> None:
+        """Put the regions layer in the person's hand."""
+        self._holder.draw(reference)
+
+    def represent_by(self, count: int) -> None:
+        """Choose how many vectors stand for each region: the mean, or centres found by k-means."""
+        if count > 1 and CLUSTERS not in sys.modules:
+            self._importing.start(lambda _job: import_module(CLUSTERS), lambda _module: self._represent(count))
+        else:
+            self._represent(count)
+
+    def _represent(self, count: int) -> None:
+        self._importing.cancel()
+        if count != self.representatives:
+            self.representatives = count
+            self.changed.emit()
+
+    def use_object(self, labels: Labels, reference: Image, images: Sequence[Image], hint: str = "") -> None:
+        """Draw the outline of the selected object of a Labels layer, on the plane on screen, as a region.
+
+        Parameters
+        ----------
+        labels : Labels
+        reference : Image
+            What the regions layer is placed like where there is none yet.
+        images : sequence of Image
+            Those that are searched.
+        hint : str
+            What is told besides, when it is done.
+        """
+        value, name = int(labels.selected_label), labels.name
+        if value == labels.colormap.background_value:
+            self.told.emit(f"{name}: number {value} is its background. Pick an object first (the dropper, 4).", True)
+            return
+        viewer = self._viewer
+        plane = shown_plane(labels, viewer.layers.units, viewer.dims.point, shown_axes(labels, viewer.dims.order))
+        data = full_resolution(labels)
+        other_size = all(spatial_shape(labels)[-2:] != spatial_shape(image)[-2:] for image in images)
+
+        def work(_job: Job[NDArray[np.float64]]) -> NDArray[np.float64]:
+            return outline_of(np.asarray(PlaneView(data, plane)) == value)
+
+        def done(outline: NDArray[np.float64]) -> str:
+            if not len(outline):
+                return f"{name} has no object {value} on the plane on screen. Pick one with the dropper (4)."
+            self._add(labels, outline, plane, reference)
+            said = f"Object {value} of {name} is a region now."
+            if other_size:
+                said += " This layer is of another size than the images: the object counts where it lies on screen."
+            return said + hint
+
+        self.outlining.start(work, done)
+
+    def _add(self, labels: Labels, outline: NDArray[np.float64], plane: PlaneIndex, reference: Image) -> None:
+        axes = axes_of(plane)
+        places = np.zeros((len(outline), labels.ndim))
+        places[:, list(axes)] = outline
+        places[:, others(labels.ndim, axes)] = index_of(plane)
+        units = self._viewer.layers.units
+        world = apply(world_matrix(labels, units), places)
+        active = self._viewer.layers.selection.active
+        layer = self._holder.ensure(reference)
+        self._holder.add_outline(to_data(layer, world, units, self._viewer.dims.point))
+        self._viewer.layers.selection.active = active  # the next object is picked there
+
+    # ---- what becomes of the layer -------------------------------------------------------------------------------
+
+    def hand_over(self, keys: Sequence[str], key: str) -> None:
+        """Give the regions of some images to another one, which lies at the same place."""
+        self._reader.hand_over(keys, key)
+
+    def realign(self) -> None:
+        """Keep the layer in the units of the world."""
+        self._holder.realign()
+
+    def release(self) -> None:
+        """Take note that the layer is gone."""
+        self._holder.release()
+
+    def close(self) -> None:
+        """Stop watching; the regions stay as they are."""
+        self.outlining.cancel()
+        self._importing.cancel()
+        self._holder.release()

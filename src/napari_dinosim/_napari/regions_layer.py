@@ -1,0 +1,202 @@
+"""The Shapes layer whose shapes are prompts, and the one watcher that misses no change of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from napari.layers import Shapes
+from psygnal import Signal
+from superqt.utils import qthrottled
+
+from napari_dinosim._napari.coordinates import placement_in_world, plane_shape, realign
+from napari_dinosim._napari.guard import guarded
+from napari_dinosim._napari.label_book import LOOKS
+from napari_dinosim._napari.point_labels import COLUMN
+from napari_dinosim._napari.prompts_layer import THROTTLE_MS
+from napari_dinosim._napari.region_labels import RegionLabels, faint
+from napari_dinosim._napari.roles import REGIONS, claim, is_ours, mark
+from napari_dinosim.prompts import POSITIVE
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image, Layer
+    from numpy.typing import NDArray
+
+    from napari_dinosim._napari.label_book import LabelBook
+
+NAME = "DINOSim regions"
+EDGE_FRACTION = 0.006
+"""Width of an edge, as a share of the image's longer side."""
+
+ELLIPSE_VERTICES = 64
+"""An ellipse is looked at as a polygon of so many vertices: less than 0.2 % of its area is missed."""
+
+OPEN = ("line", "path")
+"""Kinds of shapes that are lines: what lies under them is meant, unless they are closed."""
+
+WATCHED = ("data", "set_data", "features", "properties")
+
+
+class DrawnShape(NamedTuple):
+    """One shape of the layer.
+
+    Parameters
+    ----------
+    kind : str
+        ``"polygon"``, ``"rectangle"``, ``"ellipse"``, ``"path"`` or ``"line"``.
+    vertices : ndarray of shape (n, ndim)
+        In data coordinates of the layer.
+    label : str
+        What is meant by it, as of a point.
+    """
+
+    kind: str
+    vertices: NDArray[np.float64]
+    label: str = POSITIVE
+
+    @property
+    def closed(self) -> bool:
+        """Whether it has an inside; a path has one where it ends just where it begins, as outlines of objects do."""
+        ends_where_it_begins = len(self.vertices) > 3 and np.array_equal(self.vertices[0], self.vertices[-1])
+        return self.kind not in OPEN or (self.kind == "path" and ends_where_it_begins)
+
+    @property
+    def outline(self) -> NDArray[np.float64]:
+        """Vertices of the polygon or path that it is drawn as, (m, ndim)."""
+        if self.kind != "ellipse":
+            return self.vertices
+        first, second, _, last = self.vertices  # corners of the box around it, which may be turned
+        angle = np.linspace(0, 2 * np.pi, ELLIPSE_VERTICES, endpoint=False)[:, None]
+        centre: NDArray[np.float64] = self.vertices.mean(axis=0)
+        found: NDArray[np.float64] = centre + np.cos(angle) * (second - first) / 2 + np.sin(angle) * (last - first) / 2
+        return found
+
+    @property
+    def centroid(self) -> NDArray[np.float64]:
+        """Centre of its area; of a line, and of what has no area, the mean of the vertices. Of shape (ndim,)."""
+        places = self.outline
+        middle: NDArray[np.float64] = places.mean(axis=0)
+        if not self.closed or len(places) < 3:
+            return middle
+        first, second = np.sort(np.argsort(np.ptp(places, axis=0), kind="stable")[-2:])  # the axes that it lies along
+        from_middle, following = places - middle, np.roll(places, -1, axis=0) - middle
+        areas = from_middle[:, first] * following[:, second] - from_middle[:, second] * following[:, first]
+        if abs(areas.sum()) < 1e-9 * np.abs(areas).sum() or not areas.any():
+            return middle
+        found: NDArray[np.float64] = middle + (areas[:, None] * (from_middle + following)).sum(axis=0) / 3 / areas.sum()
+        return found
+
+
+class RegionsLayer:
+    """The regions layer of a viewer, where there is one.
+
+    Parameters
+    ----------
+    viewer : Viewer
+    book : LabelBook
+        The labels that points and regions can have.
+    """
+
+    changed = Signal()
+    """The shapes are others than at the last time."""
+
+    def __init__(self, viewer: ViewerModel, book: LabelBook) -> None:
+        self._viewer = viewer
+        self.labels = RegionLabels(book)
+        self._snapshot: tuple[object, ...] | None = None
+        self._drawing = False
+        self._throttled = qthrottled(guarded(self._compare), timeout=THROTTLE_MS)
+        self.layer: Shapes | None = None
+        self.adopt()
+
+    def adopt(self) -> None:
+        """Take the layer that an earlier widget left, where there is one."""
+        left = next((layer for layer in self._viewer.layers if _holds_regions(layer)), None)
+        if self.layer is None and left is not None:
+            self._watch(left)
+
+    def ensure(self, reference: Image) -> Shapes:
+        """Return the layer, made over an image where the viewer holds none."""
+        self.adopt()
+        if self.layer is None:
+            layer = self._make(reference)
+            claim(layer)
+            self._viewer.add_layer(layer)
+            self._watch(layer)
+            return layer
+        return self.layer
+
+    def add_outline(self, outline: NDArray[np.float64]) -> None:
+        """Add an outline, (n, ndim) in data coordinates of the layer, as a closed path.
+
+        napari draws a path of thousands of vertices in milliseconds; to fill a polygon of as many takes it seconds, and
+        fails where the polygon touches itself.
+        """
+        if self.layer is not None:
+            self.layer.add_paths(np.concatenate([outline, outline[:1]]))
+
+    def draw(self, reference: Image) -> Shapes:
+        """Put the layer in the person's hand, with the tool for polygons unless another one is chosen."""
+        layer = self.ensure(reference)
+        self._viewer.layers.selection.active = layer
+        if not str(layer.mode).startswith("add"):
+            layer.mode = "add_polygon"
+        return layer
+
+    def realign(self) -> None:
+        """Keep the layer in the units of the world."""
+        if self.layer is not None:
+            realign(self.layer, self._viewer.layers.units)
+
+    def release(self) -> None:
+        """Stop watching; the layer stays, or was removed."""
+        self._throttled.cancel()
+        if self.layer is not None:
+            for name in WATCHED:
+                getattr(self.layer.events, name).disconnect(self._on_event)
+        self.labels.detach()
+        self.layer = self._snapshot = None
+
+    def shapes(self) -> list[DrawnShape]:
+        """Read all shapes, in their order; the one that is being drawn is not yet one."""
+        if self.layer is None:
+            return []
+        parts = zip(self.layer.shape_type, self.layer.data, self.labels.look(), strict=True)
+        found = [DrawnShape(str(kind), np.asarray(vertices, dtype=float), label) for kind, vertices, label in parts]
+        return found[:-1] if self._drawing else found
+
+    def _watch(self, layer: Shapes) -> None:
+        self.layer, self._drawing = layer, False
+        self.labels.attach(layer)
+        for name in WATCHED:
+            getattr(layer.events, name).connect(self._on_event)
+
+    def _make(self, reference: Image) -> Shapes:
+        units = self._viewer.layers.units
+        place = placement_in_world(reference, units)
+        layer = Shapes(ndim=reference.ndim, name=NAME, opacity=1, metadata=mark(REGIONS), **place)
+        layer.features = {COLUMN: np.empty(0, dtype=object)}
+        colour = LOOKS[POSITIVE].colour
+        layer.current_edge_color, layer.current_face_color = colour, faint(colour)
+        layer.current_edge_width = max(1.0, EDGE_FRACTION * max(plane_shape(reference)))
+        return layer
+
+    def _on_event(self, event: object) -> None:
+        action = str(getattr(event, "action", "")).rsplit(".", 1)[-1].lower()
+        if action:
+            self._drawing = action == "adding"  # until it is told to be added
+        self._throttled()
+
+    def _compare(self) -> None:
+        snapshot = tuple(
+            (shape.kind, shape.label, shape.vertices.shape, shape.vertices.tobytes()) for shape in self.shapes()
+        )
+        if snapshot != (self._snapshot or ()):
+            self._snapshot = snapshot
+            self.changed.emit()
+
+
+def _holds_regions(layer: Layer) -> bool:
+    """Whether a layer holds regions: one that an earlier widget left."""
+    return isinstance(layer, Shapes) and is_ours(layer, REGIONS)

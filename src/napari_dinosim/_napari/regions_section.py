@@ -1,0 +1,132 @@
+"""The section to look for regions: drawn shapes, and objects of Labels layers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari.layers import Labels
+from qtpy.QtWidgets import QComboBox, QGridLayout, QLabel, QPushButton, QSizePolicy, QSpinBox, QWidget
+
+from napari_dinosim._napari.guard import guarded
+from napari_dinosim._napari.region_labels import RELABEL, SWITCH
+from napari_dinosim._napari.roles import key_of
+from napari_dinosim._napari.section import Section
+from napari_dinosim.representatives import MOST_REPRESENTATIVES
+
+if TYPE_CHECKING:
+    from napari_dinosim._napari.controller import Controller
+
+OFFERED = min(8, MOST_REPRESENTATIVES)
+"""More representatives than this are found by no eye."""
+
+NO_LABELS = "no Labels layer"
+
+DRAW_TIP = (
+    "Make the layer 'DINOSim regions', or take it up again, and draw: polygon, rectangle, ellipse or path. What looks "
+    f"like the inside is searched for, together with the points (Alt+R). On the layer, {SWITCH} switches the label of "
+    f"the next region and {RELABEL.replace('-', '+')} relabels the selected ones."
+)
+OBJECT_TIP = (
+    "Make the object whose number is selected in the Labels layer a region: pick it with the dropper (4), then press "
+    "this (Alt+O). Its outline joins the regions layer; delete it there. Your Labels layer stays as it is."
+)
+COUNT_TIP = (
+    "How many vectors stand for each region. 1 is the mean of its patches: for what looks the same all over. More are "
+    "the centres of groups of its patches (k-means): for a region of several textures."
+)
+
+
+class RegionsSection(Section):
+    """Two buttons and a choice.
+
+    Parameters
+    ----------
+    controller : Controller
+    """
+
+    def __init__(self, controller: Controller) -> None:
+        super().__init__("Look for what is in a region: a shape that you draw, or an object of a Labels layer.")
+        self._controller, self._regions = controller, controller.regions
+        self.draw, self.use = QPushButton("Draw regions"), QPushButton("Use selected object")
+        self.labels, self.count = QComboBox(), QSpinBox()
+        self._arrange()
+        self.draw.clicked.connect(guarded(self._draw))
+        self.use.clicked.connect(guarded(self._use))
+        self.count.valueChanged.connect(guarded(self._regions.represent_by))
+        self._show = guarded(self.show_choices)
+        self._on_layers = guarded(self._layers_changed)
+        self._regions.changed.connect(self._show)
+        self._list = controller.viewer.layers
+        for emitter in self._emitters():
+            emitter.connect(self._on_layers)
+        self.show_choices()
+
+    def _emitters(self) -> list:  # type: ignore[type-arg]
+        events = self._list.events
+        return [events.inserted, events.removed, events.renamed, self._list.selection.events.active]
+
+    def _arrange(self) -> None:
+        self.draw.setShortcut("Alt+R")
+        self.use.setShortcut("Alt+O")
+        self.draw.setToolTip(DRAW_TIP)
+        self.use.setToolTip(OBJECT_TIP)
+        self.labels.setToolTip("The Labels layer that the object is taken from.")
+        self.labels.setAccessibleName("Labels layer")
+        self.labels.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.count.setRange(1, OFFERED)
+        self.count.setToolTip(COUNT_TIP)
+        self.count.setAccessibleName("Representatives of each region")
+        panel = QWidget()
+        grid = QGridLayout(panel)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.addWidget(self.draw, 0, 0, 1, 2)
+        for row, (text, control) in enumerate((("Objects of", self.labels), ("Representatives", self.count)), 1):
+            label = QLabel(text)
+            label.setBuddy(control)
+            label.setToolTip(control.toolTip())
+            grid.addWidget(label, row + (row > 1), 0)
+            grid.addWidget(control, row + (row > 1), 1)
+        grid.addWidget(self.use, 2, 0, 1, 2)
+        grid.setColumnStretch(1, 1)
+        self.addWidget(panel)
+        for before, after in ((self.draw, self.labels), (self.labels, self.use), (self.use, self.count)):
+            QWidget.setTabOrder(before, after)
+
+    def show_choices(self) -> None:
+        """Show the Labels layers there are, and how many regions."""
+        here = [layer for layer in reversed(self._list) if isinstance(layer, Labels)]
+        chosen, active = self.labels.currentData(), self._list.selection.active
+        if isinstance(active, Labels):
+            chosen = key_of(active)
+        self.labels.clear()
+        for layer in here:
+            self.labels.addItem(layer.name, key_of(layer))
+        self.labels.setCurrentIndex(max(0, self.labels.findData(chosen)))
+        if not here:
+            self.labels.addItem(NO_LABELS)
+        for control in (self.labels, self.use):
+            control.setEnabled(bool(here))
+        self.count.blockSignals(True)
+        self.count.setValue(self._regions.representatives)
+        self.count.blockSignals(False)
+        layer = self._regions.layer
+        number = 0 if layer is None else layer.nshapes
+        self.entitle("Regions" + (f": {number}" if number else ""))
+
+    def _layers_changed(self, _event: object) -> None:
+        self.show_choices()
+
+    def _draw(self, _checked: bool) -> None:
+        self._controller.draw_regions()
+
+    def _use(self, _checked: bool) -> None:
+        chosen = self.labels.currentData()
+        layer = next((one for one in self._list if isinstance(one, Labels) and key_of(one) == chosen), None)
+        if layer is not None:
+            self._controller.use_object(layer)
+
+    def shutdown(self) -> None:
+        """Listen no more."""
+        self._regions.changed.disconnect(self._show, missing_ok=True)
+        for emitter in self._emitters():
+            emitter.disconnect(self._on_layers)

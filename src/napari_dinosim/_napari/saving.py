@@ -1,0 +1,89 @@
+"""Saves what a viewer's widget is doing: the session, or its prompts with their vectors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari_dinosim._napari.point_records import describe_points
+from napari_dinosim._napari.seen import SeenImage, see_image, sign_layers
+from napari_dinosim._napari.task import Task
+from napari_dinosim.records.files import save_query_record, save_session
+from napari_dinosim.records.making import embedded_by, loose_records, record_query, region_vectors
+from napari_dinosim.records.values import EncoderRecord, ResolutionRecord, SessionRecord, Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari_dinosim._napari.controller import Controller
+    from napari_dinosim.engine import Job
+
+
+class Saving(Task):
+    """Writes files, in a worker.
+
+    Parameters
+    ----------
+    controller : Controller
+    """
+
+    def __init__(self, controller: Controller) -> None:
+        super().__init__(controller.engine)
+        self._controller = controller
+
+    def save_session(self, path: Path) -> None:
+        """Write the session as it is now; a file of that name is replaced when the new one is whole."""
+        controller = self._controller
+        found = controller.offering.all()
+        names = {one.key: one.image.name for one in found}
+        images = [see_image(one, controller.offering) for one in found]
+        facts = self._facts(names)
+
+        def work(job: Job[Path]) -> Path:
+            records = _described(images, job, path.absolute().parent)
+            return save_session(SessionRecord(images=records, **facts), path, overwrite=True)
+
+        self.start(work, lambda saved: f"Session saved in {saved}.", "Cancelled; nothing was saved.")
+
+    def save_prompts(self, path: Path) -> None:
+        """Write the prompts with their vectors.
+
+        Raises
+        ------
+        RecordError
+            If there is none in what is embedded.
+        """
+        record = record_query(self._controller.session)
+        count = len(record.labels)
+
+        def work(_job: Job[Path]) -> Path:
+            return save_query_record(record, path, overwrite=True)
+
+        what = "1 prompt" if count == 1 else f"{count} prompts"
+        self.start(work, lambda saved: f"{what} saved in {saved}, for images by {record.encoder.identity}.")
+
+    def _facts(self, names: dict[str, str]) -> dict[str, Any]:
+        """Note all but the images."""
+        controller, session = self._controller, self._controller.session
+        chosen = controller.offering.resolution
+        intensities, units = controller.offering.intensities, controller.viewer.layers.units
+        return {
+            "encoder": EncoderRecord(session.encoder, embedded_by(session)),
+            "prompts": describe_points(controller, names),
+            "loose": loose_records(session.prompts, region_vectors(session)),
+            "settings": Settings(
+                controller.combined_by,
+                session.scope,
+                session.normalisation,
+                session.threshold,
+                intensities.default,
+                intensities.shared,
+                ResolutionRecord(str(chosen.cover), chosen.pixels, chosen.length, chosen.unit),  # type: ignore[arg-type]
+            ),
+            "units": () if units is None else tuple(str(unit) for unit in units),
+        }
+
+
+def _described(images: list[SeenImage], job: Job[Any], folder: Path) -> tuple[Any, ...]:
+    layers = [layer for image in images for layer in image.layers]
+    signatures = sign_layers(layers, job)
+    return tuple(image.record(signatures, folder) for image in images)

@@ -1,0 +1,186 @@
+"""The section that makes labels of the maps: a threshold with a preview, sizes, holes, objects, edges."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QGridLayout,
+    QLabel,
+    QLineEdit,
+    QSizePolicy,
+    QWidget,
+)
+from superqt import QLabeledDoubleSlider
+
+from napari_dinosim._napari.guard import guarded
+from napari_dinosim._napari.section import Section
+from napari_dinosim._napari.segmenting import Segmenting
+from napari_dinosim._napari.task import TaskButton
+from napari_dinosim.analysis.areas import parse_size
+from napari_dinosim.analysis.recipe import Segmentation
+from napari_dinosim.errors import SegmentationError
+
+if TYPE_CHECKING:
+    from napari_dinosim._napari.controller import Controller
+
+METHODS: list[tuple[str, dict[str, Any]]] = [
+    ("by hand", {"method": "fixed"}),
+    ("Otsu", {"method": "otsu"}),
+    ("the highest of 3 classes", {"method": "multi-otsu", "classes": 3, "upper": 1}),
+    ("the upper 2 of 3 classes", {"method": "multi-otsu", "classes": 3, "upper": 2}),
+    ("the highest of 4 classes", {"method": "multi-otsu", "classes": 4, "upper": 1}),
+]
+SCALES = [("as shown, 0 to 1", "shown"), ("cosine, −1 to 1", "cosine")]
+OBJECTS = [("all together", "together"), ("connected parts", "components"), ("peaks (watershed)", "watershed")]
+DETAILS = [("the patches", 1), ("4 × finer, interpolated", 4), ("8 × finer, interpolated", 8)]
+
+
+class SegmentSection(Section):
+    """How maps become labels.
+
+    Parameters
+    ----------
+    controller : Controller
+    """
+
+    def __init__(self, controller: Controller) -> None:
+        super().__init__("Make Labels layers of what is similar, or of each class.")
+        self._controller = controller
+        self.segmenting = Segmenting(controller)
+        self.slider = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
+        self.method, self.scale, self.objects, self.detail = QComboBox(), QComboBox(), QComboBox(), QComboBox()
+        self.smoothing, self.size = QDoubleSpinBox(), QLineEdit()
+        self.holes, self.edges = QCheckBox("Fill holes"), QCheckBox("Edges of the image")
+        self.preview, self.said = QCheckBox("Preview"), QLabel()
+        self.make = TaskButton(
+            self.segmenting.task,
+            "Make labels",
+            "Write one Labels layer over each ticked image, for all embedded planes. The layers are yours: one that "
+            "you have painted in is never written over.",
+            self.segmenting.make,
+        )
+        self._fill()
+        self._arrange()
+        self._connect()
+        self.entitle("Segment: map to labels")
+
+    def _fill(self) -> None:
+        for box, choices in ((self.scale, SCALES), (self.objects, OBJECTS), (self.detail, DETAILS)):
+            for text, value in choices:
+                box.addItem(text, value)
+        for text, values in METHODS:
+            self.method.addItem(text, values)
+        self.slider.setRange(0, 1)
+        self.slider.setDecimals(2)
+        self.slider.setValue(Segmentation().threshold)
+        self.smoothing.setRange(0, 10)
+        self.smoothing.setSingleStep(0.5)
+        self.smoothing.setSuffix(" patches")
+        self.size.setPlaceholderText("120, or 25 µm²")
+        self.said.setWordWrap(True)
+        tips: list[tuple[QWidget, str, str]] = [
+            (self.slider, "Threshold", "What scores at least this is found."),
+            (
+                self.method,
+                "How the threshold is found",
+                "By hand, or from the scores of each plane: Otsu's.",
+            ),
+            (self.scale, "Score", "The values on screen, or the cosines, which mean the same in every image."),
+            (self.smoothing, "Smoothing", "Standard deviation of a Gaussian over the scores, in patches."),
+            (self.detail, "Outlines", "Along the patches, or along scores interpolated between them."),
+            (self.size, "Minimum size", "Smaller parts are left out: pixels, or an area in a unit such as µm²."),
+            (self.holes, "Fill holes", "What one class encloses becomes part of it."),
+            (self.objects, "Objects", "One label for all, one per connected part, or one per peak of the score."),
+            (self.edges, "Edges of the image", "Move outlines to edges of the image nearby (random walker); slower."),
+            (self.preview, "Preview", "Show what the labels of the planes on screen would be, as you choose."),
+        ]
+        for control, name, tip in tips:
+            control.setAccessibleName(name)
+            control.setToolTip(tip)
+            if not isinstance(control, QCheckBox):
+                control.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+
+    def _arrange(self) -> None:
+        panel = QWidget()
+        grid = QGridLayout(panel)
+        grid.setContentsMargins(0, 0, 0, 0)
+        labelled: list[tuple[str, QWidget]] = [
+            ("Threshold", self.method),
+            ("", self.slider),
+            ("Score", self.scale),
+            ("Smoothing", self.smoothing),
+            ("Outlines", self.detail),
+            ("Min. size", self.size),
+            ("Objects", self.objects),
+        ]
+        for row, (text, control) in enumerate(labelled):
+            grid.addWidget(QLabel(text), row, 0)
+            grid.addWidget(control, row, 1)
+        last = len(labelled)
+        grid.addWidget(self.holes, last, 0)
+        grid.addWidget(self.edges, last, 1)
+        grid.addWidget(self.preview, last + 1, 0)
+        grid.addWidget(self.make.native, last + 1, 1)
+        grid.addWidget(self.said, last + 2, 0, 1, 2)
+        self.said.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.MinimumExpanding)
+        self.said.setMinimumHeight(2 * self.said.fontMetrics().lineSpacing())
+        grid.setColumnStretch(1, 1)
+        self.addWidget(panel)
+
+    def _connect(self) -> None:
+        change = guarded(self._choose)
+        self.slider.valueChanged.connect(change)
+        self.smoothing.valueChanged.connect(change)
+        self.size.editingFinished.connect(change)
+        for box in (self.method, self.scale, self.objects, self.detail):
+            box.activated.connect(change)
+        for tick in (self.holes, self.edges):
+            tick.clicked.connect(change)
+        self.preview.clicked.connect(guarded(self.segmenting.preview))
+        self.segmenting.previewed.connect(self._say)
+        self.segmenting.task.told.connect(self._tell)
+
+    def _say(self, text: str) -> None:
+        self.said.setText(text)
+
+    def _tell(self, text: str, is_error: bool) -> None:
+        if not is_error and self.preview.isChecked():  # what was made takes its place
+            self.preview.setChecked(False)
+            self.segmenting.preview(False)
+        self._controller.told.emit(text, is_error)
+        self.said.setText(f"⚠ {text}" if is_error else text)
+
+    def _choose(self, *_changed: object) -> None:
+        scale = self.scale.currentData()
+        low = -1.0 if scale == "cosine" else 0.0
+        if self.slider.minimum() != low:
+            self.slider.setRange(low, 1)
+        by_hand = self.method.currentData()["method"] == "fixed"
+        self.slider.setEnabled(by_hand)
+        try:
+            size, unit = parse_size(self.size.text())
+        except SegmentationError as error:
+            self._tell(str(error), True)
+            return
+        recipe = Segmentation(
+            threshold=self.slider.value(),
+            on=scale,
+            smoothing=self.smoothing.value(),
+            detail=self.detail.currentData(),
+            fill_holes=self.holes.isChecked(),
+            minimum_size=size,
+            unit=unit,
+            objects=self.objects.currentData(),
+            edges="image" if self.edges.isChecked() else "patches",
+        )
+        self.segmenting.follow(replace(recipe, **self.method.currentData()))
+
+    def shutdown(self) -> None:
+        """Stop what runs; labels stay, previews go."""
+        self.segmenting.shutdown()

@@ -1,0 +1,279 @@
+"""What the files hold beside images: values, frozen. ``docs/sessions.md`` tells the JSON, by the same names.
+
+The annotations are read while the program runs, by pydantic, which checks each field of a file against them.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+from pydantic import ConfigDict
+
+from napari_dinosim import __version__
+from napari_dinosim.errors import RecordError
+from napari_dinosim.intensity import Intensity
+from napari_dinosim.loading import EncoderChoice
+from napari_dinosim.plan import Scope
+from napari_dinosim.prompts import POSITIVE, Combine, check_label
+from napari_dinosim.records.images import ImageRecord, Numbers
+from napari_dinosim.scoring import Normalisation
+
+VERSION = 1
+"""Version of both formats that this program writes; it reads this one and all before."""
+
+SESSION, QUERY = "napari-dinosim session", "napari-dinosim prompts"
+"""What the two kinds of file say they are."""
+
+Scalar = str | bool | int | float | None
+"""What a feature of a point may be."""
+
+STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a prompt lies in an image: y and x in pixels of a plane, pixel centres at integers."""
+
+    image: str
+    y: float
+    x: float
+    plane: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PromptRecord:
+    """One clicked place.
+
+    Parameters
+    ----------
+    place : Place, optional
+        Where it lies in an image; None for a point that lay in none that was searched.
+    label : str
+        "positive", "negative" or the name of a class.
+    world : tuple of float, optional
+        Where it lay in napari's world.
+    features : dict of str to str, bool, int, float or None
+        What else the person noted at the point.
+    """
+
+    place: Place | None
+    label: str = POSITIVE
+    world: tuple[float, ...] | None = None
+    features: dict[str, Scalar] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_label(self.label)
+
+
+@dataclass(frozen=True, slots=True)
+class LooseRecord:
+    """A prompt that came from a file of prompts: it lies in no image.
+
+    Parameters
+    ----------
+    vector : Numbers of shape (D,)
+        Unit vector.
+    encoder : str
+        Identity of the encoder that made it.
+    label : str
+    """
+
+    vector: Numbers
+    encoder: str
+    label: str = POSITIVE
+
+    def __post_init__(self) -> None:
+        if len(self.vector.shape) != 1 or not self.vector.shape[0]:
+            raise RecordError(f"vector: found shape {self.vector.shape}, expected (D,). Save the session anew.")
+        check_label(self.label)
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderRecord:
+    """The encoder.
+
+    Parameters
+    ----------
+    choice : EncoderChoice
+    identity : str, optional
+        Name and hash of the weights, and what was done to the embeddings: ``"dinov3_vits16@1f2e3d4c-centred"``. None
+        where nothing was embedded yet.
+    """
+
+    choice: EncoderChoice
+    identity: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResolutionRecord:
+    """How much of the sample a patch was to cover, as a person chose it; each image has what came of it.
+
+    Parameters
+    ----------
+    cover : {"native", "pixels", "length"}
+    pixels : float
+        That a patch covers along each side, where that was chosen.
+    length : float
+        Or what it covers of the sample, in a unit.
+    unit : str
+    """
+
+    cover: Literal["native", "pixels", "length"] = "native"
+    pixels: float = 32.0
+    length: float = 10.0
+    unit: str = "micrometer"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What was chosen beside the encoder.
+
+    Parameters
+    ----------
+    combine : {"max", "mean", "top"}
+        How the cosines of several prompts become one.
+    scope : {"all", "plane", "field"}
+        How much of each image is embedded.
+    normalisation : {"plane", "stack", "shared", "cosine"}
+        Over what maps are stretched.
+    threshold : float, optional
+        Cosine under which the best of an image is no match.
+    intensity : Intensity
+        How images are read that have no choice of their own.
+    shared : bool
+        Whether all images are read by one pair of limits that holds those of each.
+    resolution : ResolutionRecord
+        How much of the sample a patch was to cover.
+    """
+
+    combine: Combine = "max"
+    scope: Scope = "all"
+    normalisation: Normalisation = "plane"
+    threshold: float | None = None
+    intensity: Intensity = field(default_factory=Intensity)
+    shared: bool = False
+    resolution: ResolutionRecord = field(default_factory=ResolutionRecord)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionRecord:
+    """A session as a file holds it.
+
+    Parameters
+    ----------
+    format, version
+        What the file says it is.
+    written_by : str
+        Version of the program that wrote it.
+    encoder : EncoderRecord
+    images : tuple of ImageRecord
+        In napari, the topmost first.
+    prompts : tuple of PromptRecord
+    loose : tuple of LooseRecord
+        Prompts that came from a file of prompts.
+    settings : Settings
+    units : tuple of str
+        Units of the world, per axis; those of ``world`` of the prompts.
+
+    Raises
+    ------
+    RecordError
+        If two images have one key, or a prompt lies in an image that is not there.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    format: Literal["napari-dinosim session"] = "napari-dinosim session"
+    version: int = VERSION
+    written_by: str = __version__
+    encoder: EncoderRecord
+    images: tuple[ImageRecord, ...] = ()
+    prompts: tuple[PromptRecord, ...] = ()
+    loose: tuple[LooseRecord, ...] = ()
+    settings: Settings = field(default_factory=Settings)
+    units: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        counts = Counter(image.key for image in self.images)
+        doubled = next((key for key, count in counts.items() if count > 1), None)
+        if doubled is not None:
+            raise RecordError(f"images: found two of key {doubled!r}, expected one of each. Save the session anew.")
+        for prompt in self.prompts:
+            if prompt.place is not None and prompt.place.image not in counts:
+                raise RecordError(
+                    f"prompts: found one in image {prompt.place.image!r}, expected one of "
+                    f"{', '.join(map(repr, counts)) or 'no images'}. Save the session anew."
+                )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryRecord:
+    """Prompts with their vectors, as a file holds them: a query for images that are not there yet.
+
+    Parameters
+    ----------
+    format, version
+        What the file says it is.
+    written_by : str
+        Version of the program that wrote it.
+    encoder : EncoderRecord
+        What made the vectors; the identity is told.
+    vectors : Numbers of shape (n, D)
+        One unit vector for each prompt.
+    labels : tuple of str
+        One for each prompt.
+    combine : {"max", "mean", "top"}
+
+    Raises
+    ------
+    RecordError
+        If there is not one vector for each label, or the encoder's identity is not told.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    format: Literal["napari-dinosim prompts"] = "napari-dinosim prompts"
+    version: int = VERSION
+    written_by: str = __version__
+    encoder: EncoderRecord
+    vectors: Numbers
+    labels: tuple[str, ...]
+    combine: Combine = "max"
+
+    def __post_init__(self) -> None:
+        shape = self.vectors.shape
+        if len(shape) != 2 or shape[0] != len(self.labels) or 0 in shape:
+            raise RecordError(
+                f"vectors: found shape {shape}, expected ({len(self.labels)}, D), one for each label and at least one. "
+                "Save the prompts anew."
+            )
+        if not self.encoder.identity:
+            raise RecordError("encoder: found no identity, expected name and weights. Save the prompts anew.")
+        for label in self.labels:
+            check_label(label)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Something that is other than a file says.
+
+    Parameters
+    ----------
+    field : str
+        What: ``"image 'retina', shape"``.
+    found, expected : object
+        What is here, and what the file says.
+    """
+
+    field: str
+    found: Any
+    expected: Any
+
+    def __str__(self) -> str:
+        return f"{self.field}: found {self.found}, expected {self.expected}"
+
+
+def listed(differences: Sequence[Difference]) -> str:
+    """Say all of them, one a line."""
+    return "\n".join(str(difference) for difference in differences)

@@ -1,0 +1,226 @@
+"""Classes on screen: a map of each, the winner as labels; and how scores are shown."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from napari.layers import Image, Labels
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+
+from events import spin
+from napari_dinosim._napari.label_book import CLASS_LOOKS, LOOKS
+from napari_dinosim._napari.map_section import MapSection
+from napari_dinosim._napari.scores_section import ScoresSection
+from pictures import colours
+
+RED, BLUE, GREEN = (250, 10, 10), (10, 10, 250), (10, 250, 10)
+
+
+def striped(height: int = 80, width: int = 112) -> np.ndarray:
+    """Red at the left, blue in the middle, green at the right; edges at patches."""
+    image = np.empty((height, width, 3), np.uint8)
+    image[:, :32], image[:, 32:80], image[:, 80:] = RED, BLUE, GREEN
+    return image
+
+
+def classes_over(bench, layer) -> dict:
+    return bench.controller.class_layers.layers(str(layer.unique_id))
+
+
+def sort_into(bench, layer, **places) -> None:
+    """Name classes, and click on a place of each."""
+    book = bench.controller.prompts.labels.book
+    for name, place in places.items():
+        if name in book.labels:
+            book.choose(name)
+        else:
+            book.add(name)
+        bench.point(layer, place)
+
+
+def test_each_class_has_a_map_and_the_winner_is_exact(bench):
+    one = bench.add(striped(), name="a", scale=(2, 0.5), rotate=20, translate=(3, 4), units="um")
+    other = bench.add(striped()[:, ::-1], name="b", scale=(2, 0.5), rotate=20, translate=(300, 4), units="um")
+    bench.start()
+    sort_into(bench, one, rose=(40, 10), sky=(70, 50))
+    assert bench.session.classes == ("rose", "sky")
+    values = np.repeat(np.array([2] * 2 + [3] * 3 + [0] * 2), 16)[None].repeat(80, axis=0)
+    for layer, expected in ((one, values), (other, values[:, ::-1])):
+        made = classes_over(bench, layer)
+        assert list(made) == [None, "rose", "sky"]
+        winner = made[None]
+        assert isinstance(winner, Labels)
+        assert (winner.name, winner.visible, winner.editable) == (f"classes · {layer.name}", True, winner.editable)
+        known = expected > 0  # green is like both, or neither
+        np.testing.assert_array_equal(np.asarray(winner.data)[known], expected[known])
+        np.testing.assert_allclose(winner.extent.world, layer.extent.world)
+        assert list(winner.features["name"]) == ["not embedded", "rose", "sky"]
+        np.testing.assert_allclose(winner.get_color(2)[:3], rgb(CLASS_LOOKS[0].colour), atol=0.01)
+        for name, place in (("rose", expected == 2), ("sky", expected == 3)):
+            heat = np.asarray(made[name].data)
+            assert heat.shape == (80, 112)
+            assert (heat[place] > 0.999).all()
+            assert (heat[~place] < 0.9).all()
+            assert not made[name].visible
+
+
+def rgb(colour: str) -> list[float]:
+    return [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+
+
+def test_the_layers_follow_clicks_in_place_and_go_with_the_classes(bench):
+    layer = bench.add(striped(), name="a")
+    bench.start()
+    sort_into(bench, layer, positive=(40, 100), rose=(40, 10))
+    made = classes_over(bench, layer)
+    made["rose"].visible, made["rose"].opacity = True, 0.3
+    assert np.asarray(made[None].data)[5, 40] in (1, 2)
+    sort_into(bench, layer, rose=(40, 50))
+    again = classes_over(bench, layer)
+    assert {name: id(one) for name, one in again.items()} == {name: id(one) for name, one in made.items()}
+    assert again["rose"].opacity == 0.3
+    assert np.asarray(again[None].data)[5, 40] == 2
+    np.testing.assert_allclose(again[None].get_color(1)[:3], rgb(LOOKS["positive"].colour), atol=0.01)
+    bench.controller.prompts.labels.relabel("positive", [1, 2])
+    bench.wait()
+    assert classes_over(bench, layer) == {}
+    assert bench.map_of(layer) is not None
+
+
+def test_classes_of_a_stack_are_nan_and_zero_where_not_embedded(bench):
+    stack = np.stack([striped()] * 3)
+    layer = bench.add(stack, name="a", rgb=True)
+    bench.viewer.dims.set_current_step(0, 1)
+    bench.controller.embed_scope("plane")
+    bench.start()
+    sort_into(bench, layer, rose=(1, 40, 10), sky=(1, 40, 50))
+    made = classes_over(bench, layer)
+    winner, heat = np.asarray(made[None].data), np.asarray(made["rose"].data)
+    assert winner.shape == heat.shape == (3, 80, 112)
+    assert np.unique(winner[1, :, :80]).tolist() == [2, 3]
+    assert not winner[[0, 2]].any()
+    assert np.isnan(heat[[0, 2]]).all()
+
+
+def test_a_huge_image_has_lazy_pyramids_of_classes(bench):
+    layer = bench.add(np.broadcast_to(np.uint8(90), (5000, 4000)), name="a", contrast_limits=(0, 255))
+    bench.controller.sample_by(bench.controller.offering.resolution.__class__("pixels", pixels=400))
+    bench.start()
+    sort_into(bench, layer, rose=(40, 10), sky=(4900, 3900))
+    for one in classes_over(bench, layer).values():
+        assert one.multiscale
+        assert one.data.shape == (5000, 4000)
+        assert max(one.data[-1].shape) <= 1024
+
+
+def test_a_class_layer_that_was_copied_is_the_persons(bench):
+    layer = bench.add(striped(), name="a")
+    bench.start()
+    sort_into(bench, layer, rose=(40, 10), sky=(40, 50))
+    mine = Labels(np.asarray(classes_over(bench, layer)[None].data), metadata=classes_over(bench, layer)[None].metadata)
+    bench.viewer.add_layer(mine)
+    bench.prompts.data = np.empty((0, 2))
+    bench.wait()
+    assert mine in bench.viewer.layers
+    assert classes_over(bench, layer) == {}
+
+
+def test_a_widget_that_is_opened_anew_takes_the_layers_up(desk):
+    layer = Image(striped(), name="a")
+    found = desk(layer)
+    found.start()
+    sort_into(found, layer, rose=(40, 10), sky=(40, 50))
+    made = classes_over(found, layer)
+    made["sky"].opacity = 0.4
+    found.viewer.window.remove_dock_widget(found.dock)
+    found.widget.close()
+    spin(0.2)
+    again = type(found)(found.viewer, found.encoders)
+    again.start()
+    assert {id(one) for one in classes_over(again, layer).values()} == {id(one) for one in made.values()}
+    assert made["sky"].opacity == 0.4
+    again.prompts.data = np.array([[40, 50], [40, 10]])  # exchanged
+    again.wait()
+    np.testing.assert_array_equal(np.asarray(made[None].data)[5, [10, 50]], (3, 2))
+
+
+# ---- how scores are shown ----------------------------------------------------------------------------------------
+
+
+def test_raw_cosines_have_a_fixed_scale_and_diverging_colours(bench):
+    layer = bench.add(striped(), name="a")
+    bench.start()
+    bench.point(layer, (40, 10))
+    heat = bench.map_of(layer)
+    assert (heat.colormap.name, tuple(heat.contrast_limits)) == ("viridis", (0, 1))
+    bench.controller.stretch_over("cosine")
+    bench.wait()
+    assert (heat.colormap.name, tuple(heat.contrast_limits)) == ("coolwarm", (-1, 1))
+    red, blue = (np.array(one, float) for one in (RED, BLUE))
+    expected = red @ blue / np.linalg.norm(red) / np.linalg.norm(blue)
+    np.testing.assert_allclose(np.asarray(heat.data)[40, [10, 50]], (1, expected), atol=1e-5)
+    bench.controller.stretch_over("plane")
+    bench.wait()
+    assert (heat.colormap.name, tuple(heat.contrast_limits)) == ("viridis", (0, 1))
+
+
+def test_looks_that_a_person_chose_stay(bench):
+    layer = bench.add(striped(), name="a")
+    bench.start()
+    bench.point(layer, (40, 10))
+    heat = bench.map_of(layer)
+    heat.colormap, heat.contrast_limits = "magma", (0.2, 0.8)
+    bench.controller.stretch_over("cosine")
+    assert (heat.colormap.name, tuple(heat.contrast_limits)) == ("magma", (0.2, 0.8))
+
+
+def test_one_range_for_all_images(bench):
+    """In the second image nothing is like the query: its map has no 1."""
+    one, apart = bench.add(striped(), name="a"), striped()[:, 32:]
+    apart[:32] = 200, 10, 240
+    other = bench.add(apart, name="b", translate=(0, 300))
+    bench.start()
+    bench.point(one, (40, 10))
+    assert np.asarray(bench.map_of(other).data).max() == pytest.approx(1)
+    bench.controller.stretch_over("shared")
+    bench.wait()
+    assert np.asarray(bench.map_of(one).data).max() == pytest.approx(1)
+    assert np.asarray(bench.map_of(other).data).max() < 0.9
+
+
+def test_the_section_shows_the_scale_and_says_where_nothing_matches(desk):
+    one, other = Image(striped(), name="a"), Image(striped()[:, 32:80], name="b", translate=(0, 300))
+    found = desk(one, other)
+    section = found.unfold(ScoresSection)
+    assert not section.bar.isVisibleTo(section)
+    found.start()
+    found.click(one, (40, 10))
+    assert spin(3, lambda: section.bar.isVisibleTo(section))
+    cosine = found.session.shown_map(str(one.unique_id)).scores
+    assert (section.bar.low.text(), section.bar.high.text()) == (f"{cosine.min():.2f}", f"{cosine.max():.2f}")
+    QTest.mouseClick(section.limited, Qt.MouseButton.LeftButton)
+    spin(0.2)
+    texts = found.states()
+    assert texts["a"] == "ready · best match 1.00"
+    assert texts["b"].startswith("ready · no match here, best 0.")
+    section.stretch.setFocus()
+    QTest.keyClick(section.stretch, Qt.Key.Key_End)
+    assert spin(3, lambda: section.bar.low.text() == "-1.00")
+    found.map_of(one).contrast_limits = (0, 0.5)
+    assert spin(3, lambda: (section.bar.low.text(), section.bar.high.text()) == ("0.00", "0.50"))
+    QTest.mouseClick(section.limited, Qt.MouseButton.LeftButton)
+    spin(0.2)
+    assert found.states()["b"].startswith("ready · best match")
+
+
+def test_no_title_widens_the_dock(desk):
+    found = desk(Image(colours(100, 150), name="an image with a name that is far too long to be read at once" * 2))
+    found.start()
+    width = found.widget.native.minimumSizeHint().width()
+    assert width <= 300
+    for section in found.widget.sections:
+        section.expand(animate=False)
+        spin(0.05)
+        assert section.minimumSizeHint().width() <= 290, section.text()
+    assert found.widget.section(MapSection).isExpanded()

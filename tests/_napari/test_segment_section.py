@@ -1,0 +1,256 @@
+"""Labels made of maps in the viewer: exact where the answer is planted, live, and never over what a person painted."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from napari.layers import Image, Labels
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+
+from events import spin
+from napari_dinosim._napari.segment_section import SegmentSection
+from napari_dinosim._napari.segmenting import Segmenting
+from napari_dinosim.analysis.recipe import Segmentation
+
+RED, BLUE, GREY = (250, 10, 10), (10, 10, 250), (90, 90, 90)
+
+
+def blobs(height: int = 90, width: int = 125) -> np.ndarray:
+    """Two red blobs, one of them with a hole, and a blue one; edges at patches."""
+    image = np.empty((height, width, 3), np.uint8)
+    image[:] = GREY
+    image[16:64, 16:64] = RED
+    image[32:48, 32:48] = GREY
+    image[64:80, 96:112] = RED
+    image[0:16, 80:125] = BLUE
+    return image
+
+
+def is_red(image: np.ndarray) -> np.ndarray:
+    return (image == RED).all(axis=-1)
+
+
+@pytest.fixture
+def segmenting(bench):
+    made = Segmenting(bench.controller)
+    made.task.told.connect(bench.controller.told.emit)
+    yield made
+    made.shutdown()
+
+
+def labels_over(bench, layer, role: str = "labels"):
+    source = str(layer.unique_id)
+    return [found for found in bench.ours(role) if found.metadata["napari_dinosim"]["source"] == source]
+
+
+def make(bench, segmenting, **choices) -> None:
+    segmenting.follow(Segmentation(**{"threshold": 0.9, **choices}))
+    segmenting.make()
+    assert spin(20, lambda: not segmenting.task.running)
+    spin(0.05)
+
+
+def test_a_blob_of_one_colour_is_segmented_exactly_in_every_image(bench, segmenting):
+    image = blobs()
+    one = bench.add(image, name="a", scale=(2, 0.5), rotate=25, units="um")
+    other = bench.add(image[::-1], name="b", scale=(2, 0.5), rotate=25, translate=(400, 0), units="um")
+    bench.start()
+    bench.point(one, (20, 50))
+    make(bench, segmenting)
+    for layer in (one, other):
+        (found,) = labels_over(bench, layer)
+        assert isinstance(found, Labels)
+        np.testing.assert_array_equal(np.asarray(found.data) > 0, similar(bench, layer))
+        np.testing.assert_allclose(found.extent.world, layer.extent.world)
+        assert list(found.features["class"]) == ["similar"]
+    np.testing.assert_array_equal(similar(bench, one), is_red(image))
+    assert bench.told[-1][0].startswith("Labels of 2 images: layers of yours. 2 labels")
+
+
+def similar(bench, layer) -> np.ndarray:
+    return np.asarray(bench.map_of(layer).data) >= 0.9
+
+
+def test_objects_holes_and_sizes(bench, segmenting):
+    image = blobs()
+    layer = bench.add(image, name="a", scale=(0.5, 0.5), units="um")
+    bench.start()
+    bench.point(layer, (20, 50))
+    make(bench, segmenting, objects="components", fill_holes=True)
+    (found,) = labels_over(bench, layer)
+    expected = np.zeros((90, 125), int)
+    expected[16:64, 16:64], expected[64:80, 96:112] = 1, 2
+    np.testing.assert_array_equal(found.data, expected)
+    assert list(found.features["pixels"]) == [48 * 48, 256]
+    make(bench, segmenting, objects="components", fill_holes=True, minimum_size=100, unit="µm²")
+    assert labels_over(bench, layer) == [found], "the layer was not updated in place"
+    np.testing.assert_array_equal(found.data, expected == 1)
+
+
+def test_edges_are_snapped_to_the_image(bench, segmenting):
+    image = np.full((96, 128, 3), GREY, np.uint8)
+    image[21:75, 27:101] = RED
+    layer = bench.add(image, name="a")
+    bench.start()
+    bench.point(layer, (40, 60))
+    make(bench, segmenting, threshold=0.6, edges="image")
+    (found,) = labels_over(bench, layer)
+    wrong = ((np.asarray(found.data) > 0) != is_red(image)).mean()
+    assert wrong < 0.005
+
+
+def test_edges_tell_progress_within_a_plane(bench, segmenting):
+    layer = bench.add(np.tile(blobs(), (5, 5, 1)), name="a")  # two by two tiles
+    bench.start()
+    bench.point(layer, (20, 50))
+    told = []
+    segmenting.task.progressed.connect(told.append)
+    make(bench, segmenting, edges="image")
+    assert any(0 < fraction < 1 for fraction in told if fraction is not None)
+
+
+def test_cancelled_no_labels_are_made(bench, segmenting):
+    stack = np.stack([np.tile(blobs(), (5, 5, 1))] * 2)
+    layer = bench.add(stack, name="a", rgb=True)
+    bench.viewer.dims.set_current_step(0, 0)
+    bench.start()
+    bench.point(layer, (0, 20, 50))
+    segmenting.follow(Segmentation(0.9, edges="image"))
+    segmenting.make()
+    segmenting.task.cancel()
+    assert spin(20, lambda: not segmenting.task.running)
+    spin(0.3)
+    assert labels_over(bench, layer) == []
+    assert bench.told[-1][0] == "Cancelled: no labels were made."
+
+
+def test_classes_are_one_layer_with_names(bench, segmenting):
+    image = blobs()
+    layer = bench.add(image, name="a")
+    bench.start()
+    book = bench.controller.prompts.labels.book
+    for name, place in (("rose", (20, 50)), ("sky", (5, 100)), ("rest", (85, 5))):
+        book.add(name)
+        bench.point(layer, place)
+    make(bench, segmenting, on="cosine")
+    (found,) = labels_over(bench, layer)
+    expected = np.where(is_red(image), 1, np.where((image == BLUE).all(axis=-1), 2, 3))
+    np.testing.assert_array_equal(found.data[:80, :112], expected[:80, :112])
+    assert list(found.features["class"]) == ["rose", "sky", "rest"]
+    assert np.ptp([found.get_color(k) for k in (1, 2, 3)], axis=0).max() > 0.3
+
+
+def test_planes_of_a_stack_have_numbers_of_their_own(bench, segmenting):
+    stack = np.stack([blobs(), blobs()[:, ::-1], blobs()[::-1]])
+    layer = bench.add(stack, name="a", rgb=True)
+    bench.viewer.dims.set_current_step(0, 1)
+    bench.start()
+    bench.point(layer, (1, 20, 70))
+    make(bench, segmenting, objects="components")
+    (found,) = labels_over(bench, layer)
+    assert isinstance(found.data, np.ndarray)
+    held = [set(np.unique(plane)) - {0} for plane in found.data]
+    assert sum(map(len, held)) == len(set.union(*held)) == len(found.features)
+    np.testing.assert_array_equal(found.data[1] > 0, np.asarray(bench.map_of(layer).data)[1] >= 0.9)
+    planes = dict(zip(found.features["index"], found.features["plane"], strict=True))
+    assert all(planes[label] == str(z) for z in range(3) for label in held[z])
+
+
+def test_painted_labels_are_never_written_over(bench, segmenting):
+    layer = bench.add(blobs(), name="a")
+    bench.start()
+    bench.point(layer, (20, 50))
+    make(bench, segmenting)
+    (first,) = labels_over(bench, layer)
+    first.paint((85, 5), 7)
+    painted = np.array(first.data)
+    make(bench, segmenting, threshold=0.2)
+    (second,) = [one for one in labels_over(bench, layer) if one is not first]
+    np.testing.assert_array_equal(first.data, painted)
+    assert (np.asarray(second.data) > 0).sum() > (painted > 0).sum()
+
+
+def test_a_thin_stroke_in_large_labels_is_noticed(bench, segmenting, monkeypatch):
+    monkeypatch.setattr("napari_dinosim._napari.inputs.FINGERPRINT_BYTES", 2048)  # only some rows are looked at
+    layer = bench.add(blobs(), name="a")
+    bench.start()
+    bench.point(layer, (20, 50))
+    make(bench, segmenting)
+    (first,) = labels_over(bench, layer)
+    first.brush_size = 1
+    first.paint((85, 5), 7)
+    make(bench, segmenting, threshold=0.2)
+    assert first.data[85, 5] == 7
+    assert len(labels_over(bench, layer)) == 2
+
+
+def test_objects_have_colours_after_all_were_one(bench, segmenting):
+    layer = bench.add(blobs(), name="a")
+    bench.start()
+    bench.point(layer, (20, 50))
+    make(bench, segmenting)
+    make(bench, segmenting, objects="components")
+    (found,) = labels_over(bench, layer)
+    colours = [found.get_color(label) for label in (1, 2)]
+    assert all(colour[3] == 1 for colour in colours)
+    assert np.abs(colours[0] - colours[1]).max() > 0.1
+    make(bench, segmenting)
+    np.testing.assert_allclose(found.get_color(1), (1, 0x2D / 255, 0x78 / 255, 1), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("threshold", "told"), [(1.01, "Nothing reaches 1.01. Lower the threshold"), (0, "Everything reaches 0.00. Raise")]
+)
+def test_thresholds_that_find_nothing_or_everything_are_told(bench, segmenting, threshold, told):
+    layer = bench.add(blobs(), name="a")
+    bench.start()
+    bench.point(layer, (20, 50))
+    make(bench, segmenting, threshold=threshold)
+    assert told in bench.told[-1][0]
+
+
+def test_without_a_map_it_is_told(bench, segmenting):
+    bench.add(blobs(), name="a")
+    segmenting.make()
+    assert bench.told[-1] == (
+        "There is no map to make labels of. Press Start, then click on what you look for.",
+        True,
+    )
+
+
+def test_the_preview_follows_slider_clicks_and_planes_and_goes(desk):
+    stack = np.stack([blobs(), blobs()[:, ::-1]])
+    layer = Image(stack, name="a", rgb=True)
+    found = desk(layer)
+    section = found.unfold(SegmentSection)
+    found.viewer.dims.set_current_step(0, 0)
+    found.start()
+    found.click(layer, (0, 20, 50))
+    section.slider.setValue(0.9)
+    QTest.mouseClick(section.preview, Qt.MouseButton.LeftButton)
+    assert spin(5, lambda: found.ours("preview of labels"))
+    (preview,) = found.ours("preview of labels")
+    heat = np.asarray(found.map_of(layer).data)
+
+    def shows(plane: int, threshold: float) -> bool:
+        return np.array_equal(np.asarray(preview.data[plane]) > 0, heat[plane] >= np.float32(threshold))
+
+    assert spin(5, lambda: shows(0, 0.9))
+    section.slider.setValue(0.3)
+    assert spin(5, lambda: shows(0, 0.3))
+    assert "of the area, from 0.30 on." in section.said.text()
+    found.viewer.dims.set_current_step(0, 1)
+    assert spin(5, lambda: shows(1, 0.3))
+    section.method.setFocus()
+    QTest.keyClick(section.method, Qt.Key.Key_Down)
+    spin(0.3)
+    assert not section.slider.isEnabled()
+    assert "from 0.30 on" not in section.said.text()
+    QTest.mouseClick(section.make.native, Qt.MouseButton.LeftButton)
+    assert spin(10, lambda: bool(found.ours("labels")))
+    assert spin(5, lambda: found.ours("preview of labels") == [])
+    assert not section.preview.isChecked()
+    section.size.setText("12 seconds")
+    section.size.editingFinished.emit()
+    assert section.said.text().startswith("⚠ minimum size: found '12 seconds', expected a number of pixels or an area")

@@ -1,0 +1,239 @@
+"""Sessions in the viewer: saved, opened in another viewer, and everything that can be other than it was."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
+
+from events import spin
+from napari_dinosim._napari.resolution import Cover, Resolution
+from napari_dinosim._napari.roles import is_image
+from napari_dinosim._napari.session_section import SessionSection
+from napari_dinosim.records.files import load_session
+from napari_dinosim.records.replay import replay
+from pictures import colours
+from planted import MeanColourEncoder, planted_spec
+
+ONE, TWO = colours(90, 125), colours(75, 61, 1)
+A, B = (37, 110), (60, 20)
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    for name, image in (("one", ONE), ("two", TWO)):
+        tifffile.imwrite(tmp_path / f"{name}.tif", image, photometric="rgb")
+    return tmp_path
+
+
+def layers_of(found) -> dict:
+    return {layer.name: layer for layer in found.viewer.layers if is_image(layer)}
+
+
+def opened(desk, folder, *names):
+    found = desk()
+    for name in names:
+        found.viewer.open(folder / f"{name}.tif", plugin="napari")
+    found.wait()
+    return found, found.widget.section(SessionSection)
+
+
+def save(found, section, monkeypatch, path) -> None:
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
+    section.buttons[0].native.click()
+    assert spin(20, lambda: not section.saving.running)
+    spin(0.05)
+
+
+def begin(section, monkeypatch, path) -> None:
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
+    section.buttons[1].native.click()
+
+
+def question() -> QMessageBox | None:
+    shown = (one for one in QApplication.topLevelWidgets() if one.isVisible())
+    boxes = [one for one in shown if one.objectName() == "dinosim_question"]
+    return boxes[0] if boxes else None
+
+
+def answer(words: str) -> str:
+    """Wait for a question, answer it with the mouse, return what was asked."""
+    assert spin(20, lambda: question() is not None)
+    box = question()
+    text = box.text()
+    (button,) = [one for one in box.buttons() if one.text().replace("&", "") == words]
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert spin(5, lambda: question() is None)
+    return text
+
+
+def saved(desk, folder, monkeypatch):
+    """A session of two images, one of them turned, with a positive, a negative and a classified point."""
+    found, section = opened(desk, folder, "one", "two")
+    two = layers_of(found)["two"]
+    two.scale, two.rotate, two.translate, two.units = (2, 0.5), 30, (10, 200), "um"
+    found.controller.sample_by(Resolution(Cover.PIXELS, pixels=12, finer=2))
+    found.controller.combine("mean")
+    found.start()
+    for label, layer, place in (("positive", "one", A), ("negative", "one", B), ("root", "two", (20, 30))):
+        book = found.controller.prompts.labels.book
+        book.choose(label) if label in book.labels else book.add(label)
+        found.click(layers_of(found)[layer], place)
+    save(found, section, monkeypatch, folder / "session.json")
+    assert f"Session saved in {folder / 'session.json'}." in found.widget.message.value
+    return found
+
+
+def close(found) -> None:
+    found.viewer.window.remove_dock_widget(found.dock)
+    found.widget.close()
+    found.viewer.layers.clear()
+    spin(0.2)
+
+
+def test_a_session_is_opened_in_an_empty_viewer_and_replayed_in_python(desk, folder, monkeypatch):
+    first = saved(desk, folder, monkeypatch)
+    before = {name: np.array(first.map_of(layer).data) for name, layer in layers_of(first).items()}
+    prompts = [(prompt.y, prompt.x, prompt.label) for prompt in first.session.prompts]
+    close(first)
+    found, section = opened(desk, folder)
+    begin(section, monkeypatch, folder / "session.json")
+    assert spin(20, lambda: len(found.session.prompts) == 3), found.widget.message.value
+    found.wait()
+    assert [(prompt.y, prompt.x, prompt.label) for prompt in found.session.prompts] == [
+        (pytest.approx(y), pytest.approx(x), label) for y, x, label in prompts
+    ]
+    assert found.controller.offering.resolution == Resolution(Cover.PIXELS, pixels=12, finer=2)
+    assert found.controller.combined_by == "mean"
+    assert found.session.classes == ("positive", "root")
+    for name, layer in layers_of(found).items():
+        np.testing.assert_allclose(np.asarray(found.map_of(layer).data), before[name], atol=1e-5)
+    assert found.widget.message.value.startswith("Session opened: 3 points.") or len(found.prompts.data) == 3
+    encoder = MeanColourEncoder(planted_spec(16, "builtin"), identity="builtin@planted")
+    done = replay(load_session(folder / "session.json"), {"one": ONE, "two": TWO}, encoder=encoder)
+    np.testing.assert_allclose(done.heat("one"), before["one"], atol=1e-5)
+
+
+def test_what_differs_is_told_and_asked(desk, folder, monkeypatch):
+    first = saved(desk, folder, monkeypatch)
+    close(first)
+    tifffile.imwrite(folder / "two.tif", TWO[:, :-1], photometric="rgb")
+    found, section = opened(desk, folder)
+    begin(section, monkeypatch, folder / "session.json")
+    text = answer("Cancel")
+    assert "changed" in text
+    assert "(75, 60, 3)" in text
+    assert "(75, 61, 3)" in text
+    assert spin(5, lambda: not layers_of(found)), "the viewer is not as it was"
+    assert found.widget.message.value == "Nothing was changed."
+    begin(section, monkeypatch, folder / "session.json")
+    answer("Open anyway")
+    assert spin(20, lambda: len(found.session.prompts) == 3)
+
+
+def test_a_file_that_is_gone_is_asked_for(desk, folder, monkeypatch):
+    first = saved(desk, folder, monkeypatch)
+    close(first)
+    moved = folder / "elsewhere"
+    moved.mkdir()
+    (folder / "two.tif").rename(moved / "2.tif")
+    found, section = opened(desk, folder)
+    begin(section, monkeypatch, folder / "session.json")
+    assert spin(20, lambda: question() is not None)
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(moved / "2.tif"), ""))
+    assert "is not here" in answer("Locate…")
+    assert spin(20, lambda: len(found.session.prompts) == 3), found.widget.message.value
+    assert sorted(layers_of(found)) == ["2", "one"]
+
+
+def test_points_that_are_there_are_asked_about(desk, folder, monkeypatch):
+    found = saved(desk, folder, monkeypatch)
+    section = found.widget.section(SessionSection)
+    found.controller.prompts.labels.book.choose("positive")
+    found.click(layers_of(found)["one"], (5, 5))
+    begin(section, monkeypatch, folder / "session.json")
+    assert "There are 4 points already" in answer("Cancel")
+    spin(0.2)
+    assert len(found.prompts.data) == 4
+    begin(section, monkeypatch, folder / "session.json")
+    answer("Keep both")
+    assert spin(10, lambda: len(found.prompts.data) == 7)
+    begin(section, monkeypatch, folder / "session.json")
+    answer("Replace them")
+    assert spin(10, lambda: len(found.prompts.data) == 3)
+    found.controller.prompts.undoing.undo()
+    assert spin(5, lambda: len(found.prompts.data) == 7), "replaced points cannot be had again"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('{"format": "napari-dinosim session", "version": 1, "im', "It was cut off"),
+        ("not json", "found no JSON"),
+        ('{"format": "other"}', "found the format 'other'"),
+        ('{"format": "napari-dinosim session", "version": 99, "written_by": "9.1"}', "(napari-dinosim 9.1)"),
+    ],
+)
+def test_files_that_are_none_are_refused(desk, folder, monkeypatch, text, told):
+    found, section = opened(desk, folder, "one")
+    (folder / "bad.json").write_text(text, encoding="utf-8")
+    begin(section, monkeypatch, folder / "bad.json")
+    assert spin(10, lambda: told in found.widget.message.value), found.widget.message.value
+    assert found.widget.message.value.startswith("⚠")
+
+
+def test_nothing_is_replaced_unasked_and_a_failed_save_leaves_the_old_file(desk, folder, monkeypatch):
+    found = saved(desk, folder, monkeypatch)
+    section, whole = found.widget.section(SessionSection), (folder / "session.json").read_text(encoding="utf-8")
+    save(found, section, monkeypatch, folder / "session")
+    assert "'session.json' is there already" in found.widget.message.value
+    save(found, section, monkeypatch, folder / "gone" / "session.json")
+    assert found.widget.message.value.startswith("⚠")
+
+    def full(*_args, **_kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr("os.replace", full)
+    monkeypatch.setattr(Path, "replace", full)
+    save(found, section, monkeypatch, folder / "session.json")
+    assert found.widget.message.value.startswith("⚠")
+    assert (folder / "session.json").read_text(encoding="utf-8") == whole
+
+
+def test_points_of_one_image_are_looked_for_in_another(desk, folder, monkeypatch):
+    found, section = opened(desk, folder, "one")
+    found.start()
+    found.click(layers_of(found)["one"], A)
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(folder / "points"), ""))
+    section.buttons[2].native.click()
+    assert spin(10, lambda: (folder / "points.json").exists())
+    content = json.loads((folder / "points.json").read_text(encoding="utf-8"))
+    assert content["labels"] == ["positive"]
+    close(found)
+    found, section = opened(desk, folder, "two")
+    found.start()
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(folder / "points.json"), ""))
+    section.buttons[3].native.click()
+    assert spin(10, lambda: found.map_of(layers_of(found)["two"]) is not None)
+    assert section.loose.text() == "1 point of a file looked for."
+    found.wait()
+    found.assert_map(layers_of(found)["two"], TWO / 255, [A], ONE / 255)
+    section.forget.click()
+    spin(0.2)
+    assert found.map_of(layers_of(found)["two"]) is None
+
+
+def test_without_a_point_in_what_is_embedded_there_is_nothing_to_save(desk, folder, monkeypatch):
+    found, section = opened(desk, folder, "one")
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(folder / "points.json"), ""))
+    section.buttons[2].native.click()
+    assert "Press Start, click, and save then." in found.widget.message.value
+    assert not (folder / "points.json").exists()
