@@ -27,6 +27,20 @@ def ours(bench, drawn):
     return click
 
 
+def preview(bench, drawn):
+    """Show what is under the cursor in place of what the prompts find, as for each move of the mouse."""
+    controller = bench.widget.controller
+    key = next(iter(controller.session.inputs))
+    places = itertools.cycle([(100.0, 200.0), (700.0, 300.0), (450.0, 900.0)])
+
+    def move():
+        controller.session.preview(Prompt(key, *next(places)))
+        if drawn:
+            controller.maps.draw_written()
+
+    return move
+
+
 def plain(bench, drawn):
     """Compute each map as the formulas are written, in numpy, at the image's size, and give it to the layer."""
     session = bench.widget.controller.session
@@ -52,7 +66,7 @@ def plain(bench, drawn):
     return click
 
 
-@pytest.mark.parametrize("way", [ours, plain], ids=["ours", "plain numpy"])
+@pytest.mark.parametrize("way", [ours, preview, plain], ids=["ours", "preview", "plain numpy"])
 @pytest.mark.parametrize("drawn", [False, True], ids=["written", "drawn"])
 @pytest.mark.parametrize(("count", "side"), [(4, 2048), (1, 8192)], ids=["four 2048", "one 8192"])
 def test_prompts_to_maps(benchmark, bench, way, count, side, drawn):
