@@ -237,6 +237,7 @@ class Controller(Choices):
         self._images.listed.connect(self.rows_changed.emit)
         self._images.moved.connect(self._moved)
         self._watch.placed.connect(self.class_layers.follow)
+        self._watch.renamed.connect(self.class_layers.rename)
         for emitter, callback in self._viewer_connections():
             emitter.connect(callback)
         self._watch.follow()
