@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from napari_dinosim.session import SimilaritySession
     from napari_dinosim.states import SimilarityMap
 
-NO_CLASS = np.array(0, dtype=np.uint8)
+NO_CLASS = np.array(0, dtype=np.uint16)
 """Label of what is not embedded; napari draws it transparent."""
 
 WINNER_OPACITY = 0.5
@@ -217,7 +217,7 @@ class ClassLayers:
         winners, heat = self._session.winner(found.key, plane), self._session.map(found.key, plane)
         if winners is None or heat is None or winners.shape != heat.grid.shape:
             return None
-        values = np.array([*(self._book.value(label) for label in self._session.classes), 0], dtype=np.uint8)
+        values = np.array([*(self._book.value(label) for label in self._session.classes), 0], dtype=np.uint16)
         return PatchValues(heat.grid, values[winners])  # -1, where nothing is embedded, is the last
 
     def _colormap(self, label: str) -> Colormap:
