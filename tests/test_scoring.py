@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from desk import A, B, Desk, patchwork
-from napari_dinosim import scoring
+from napari_dinosim import cache, scoring
 from napari_dinosim.cache import EmbeddingCache
+from napari_dinosim.mosaic import Mosaic
 from napari_dinosim.similarity import joint_extremes
 from napari_dinosim.states import Stage
 
@@ -175,6 +176,18 @@ def test_the_plane_on_screen_is_embedded_even_then_and_the_least_used_leaves():
     desk.session.show_plane("stack", (1,))
     assert desk.session.state("stack").stage != Stage.READY
     assert desk.session.state("stack").planes == (2, 4)
+
+
+def test_a_stack_stops_where_the_memory_of_a_gpu_is_full_too(monkeypatch):
+    """Where the embeddings live is what counts: else each plane would push out the one before, without an end."""
+    monkeypatch.setattr(Mosaic, "device", "cuda:0")
+    monkeypatch.setattr(cache, "_budget_of", lambda _device: 2 * plane_bytes())
+    desk = Desk(cache=EmbeddingCache(1000 * plane_bytes()))
+    desk.add("stack", PLANES, plane=(1,))
+    desk.start()
+    assert [plane for *_, plane in desk.read] == [(1,), (0,)]
+    assert desk.session.state("stack").text == "ready · 2 of 4 planes"
+    assert [text for text in desk.messages if "is full" in text and "embed on the CPU" in text]
 
 
 def test_a_larger_budget_goes_on_and_a_smaller_one_frees_memory():

@@ -50,7 +50,7 @@ class EmbeddingCache:
         self._sizes: dict[CacheKey, tuple[str, int]] = {}
         self._bytes: Counter[str] = Counter()
         self._stacks: Counter[CacheKey] = Counter()
-        self._stack_bytes: Counter[CacheKey] = Counter()
+        self._stack_bytes: Counter[tuple[CacheKey, str]] = Counter()
 
     def __contains__(self, key: CacheKey) -> bool:
         return key in self._held
@@ -69,15 +69,18 @@ class EmbeddingCache:
         """How many planes of an input are held, for a key's :attr:`~CacheKey.stack`."""
         return self._stacks[stack]
 
-    def room(self, stacks: Iterable[CacheKey] | None = None) -> int:
-        """Bytes left in the computer's memory; negative where the budget is exceeded.
+    def room(self, stacks: Iterable[CacheKey] | None = None, device: str = "cpu") -> int:
+        """Bytes left in the memory of a device; negative where the budget is exceeded.
 
         Parameters
         ----------
         stacks : iterable of CacheKey, optional
             Only what is held of these counts: all else, such as another resolution, can leave. By default all counts.
+        device : str
+            ``"cpu"``, ``"cuda:0"`` or ``"mps"``.
         """
-        return self.budget - (self._bytes["cpu"] if stacks is None else sum(self._stack_bytes[key] for key in stacks))
+        held = self._bytes[device] if stacks is None else sum(self._stack_bytes[key, device] for key in stacks)
+        return self.budget_of(device) - held
 
     def budget_of(self, device: str) -> int:
         """Bytes that embeddings may take on a device, given as ``"cpu"``, ``"cuda:0"`` or ``"mps"``."""
@@ -91,7 +94,7 @@ class EmbeddingCache:
         self._sizes[key] = device, embeddings.mosaic.nbytes
         self._bytes[device] += embeddings.mosaic.nbytes
         self._stacks[key.stack] += 1
-        self._stack_bytes[key.stack] += embeddings.mosaic.nbytes if device == "cpu" else 0
+        self._stack_bytes[key.stack, device] += embeddings.mosaic.nbytes
         self._make_room(device, key, wanted)
 
     def set_budget(self, budget: int, wanted: Container[CacheKey] = ()) -> None:
@@ -105,7 +108,7 @@ class EmbeddingCache:
             device, size = self._sizes.pop(key)
             self._bytes[device] -= size
             self._stacks[key.stack] -= 1
-            self._stack_bytes[key.stack] -= size if device == "cpu" else 0
+            self._stack_bytes[key.stack, device] -= size
 
     def forget(self, source: str) -> None:
         """Drop all that is held of one input."""

@@ -72,19 +72,13 @@ class EmbeddingSchedule:
     failed = Signal(object)
     """A DinosimError."""
 
-    def __init__(
-        self,
-        engine: Engine,
-        slot: EncoderSlot,
-        cache: EmbeddingCache,
-        wanted: Plan,
-    ) -> None:
+    def __init__(self, engine: Engine, slot: EncoderSlot, cache: EmbeddingCache, wanted: Plan) -> None:
         self._engine, self._slot, self._cache, self._wanted = engine, slot, cache, wanted
         self._running: _Running | None = None
         self._failures: dict[CacheKey, DinosimError] = {}
         self._underway = UnderwayPlanes()
         self._told: set[str] = set()
-        self._plane_bytes: dict[CacheKey, int] = {}
+        self._plane_sizes: dict[CacheKey, tuple[int, str]] = {}
         self._pixels_done = self._pixels_left = 0.0
         self._grown_at = 0.0
         self.started = False
@@ -182,12 +176,13 @@ class EmbeddingSchedule:
 
     def _has_room(self, key: CacheKey, image: ImageInput, kept: set[CacheKey]) -> bool:
         """Whether a plane that is not urgent fits into the budget beside all that is there."""
-        if self._plane_bytes.get(key.stack, 0) <= self._cache.room(kept):
+        size, device = self._plane_sizes.get(key.stack, (0, "cpu"))
+        if size <= self._cache.room(kept, device):
             return True
-        self._tell(
-            f"The memory budget of {self._cache.budget / 1e9:.1f} GB is full: {self._cache.count(key.stack)} planes of "
-            f"{image.name} are embedded. The plane on screen always is; for more, raise the budget in Preferences."
-        )
+        way = "raise the budget in Preferences" if device == "cpu" else "embed on the CPU"
+        held = f"{self._cache.count(key.stack)} planes of {image.name} are embedded"
+        budget = f"The memory budget of {self._cache.budget_of(device) / 1e9:.1f} GB is full"
+        self._tell(f"{budget}: {held}. The plane on screen always is; for more, {way}.")
         return False
 
     def _begin(self, key: CacheKey, image: ImageInput) -> None:
@@ -260,7 +255,7 @@ class EmbeddingSchedule:
     def _done(self, key: CacheKey, image: ImageInput, plain: PatchEmbeddings, embeddings: PatchEmbeddings) -> None:
         self._running = None
         self._pixels_done += _pixels(key, image)
-        self._plane_bytes[key.stack] = embeddings.mosaic.nbytes
+        self._plane_sizes[key.stack] = embeddings.mosaic.nbytes, embeddings.mosaic.device
         if plain.mosaic.complete:
             self._underway.end(key)
         if embeddings is not plain:  # kept too, so that turning an option off embeds nothing again

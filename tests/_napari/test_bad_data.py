@@ -72,6 +72,40 @@ def test_a_pyramid_whose_levels_do_not_shrink(bench, steps):
     bench.point(layer, click)
     bench.assert_map(layer, as_rgb(levels[0]), [click])
     assert bench.map_of(layer).data.shape == levels[0].shape
+    bench.start()
+    text, amiss = bench.told[-1]
+    assert amiss
+    assert text.startswith(f"a: found level {2 if len(steps) > 2 else 1} of shape")
+    assert text.endswith("expected each smaller than the one before. Its full resolution is read.")
+
+
+def test_a_pyramid_of_several_types_is_refused(bench):
+    image = planes(0)[0]
+    layer = bench.add([image, (image[::2, ::2] * 255).astype(np.uint8)], name="a", multiscale=True)
+    good = bench.add(colours(75, 61, 1), name="good", **BESIDE)
+    bench.start()
+    reason = bench.session.state(str(layer.unique_id)).reason
+    assert f"found levels of the types {image.dtype}, uint8, expected one type" in reason
+    assert bench.states()["good"] == "ready"
+    assert good in bench.viewer.layers
+
+
+def test_a_zarr_array_whose_folder_is_gone_is_told(bench, tmp_path):
+    folder = tmp_path / "a.zarr"
+    array = zarr.create_array(str(folder), shape=(2, *SHAPE), chunks=(1, 32, 32), dtype=np.uint8)
+    array[:] = np.random.default_rng(0).integers(0, 255, array.shape)
+    layer = bench.add(array, name="a", contrast_limits=(0, 255))
+    bench.controller.embed_scope("plane")
+    bench.viewer.dims.set_current_step(0, 0)
+    bench.start()
+    assert bench.states()["a"].startswith("ready")
+    folder.rename(tmp_path / "moved.zarr")
+    bench.viewer.dims.set_current_step(0, 1)
+    bench.wait()
+    assert "found no array at" in bench.session.state(str(layer.unique_id)).reason
+    (tmp_path / "moved.zarr").rename(folder)
+    bench.start()
+    assert bench.states()["a"].startswith("ready")
 
 
 @pytest.mark.filterwarnings("ignore:.*nits.*")
@@ -81,6 +115,7 @@ def test_units_that_cannot_be_converted(bench):
     b = bench.add(colours(75, 61, 1), name="b", units=("s", "s"), **BESIDE)
     assert bench.viewer.layers.units is None
     bench.start()
+    assert bench.told[-1][0].startswith("Units: found second (b), micrometer (a), which cannot be converted")
     for layer, click in ((a, CLICK), (b, (72, 20))):
         world = to_world(layer, click, None)
         bench.prompts.data = [to_data(bench.prompts, world, None, bench.viewer.dims.point)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from napari.layers import Image, Labels
+from napari.utils.colormaps import DirectLabelColormap
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
@@ -145,6 +146,81 @@ def test_a_widget_that_is_opened_anew_takes_the_layers_up(desk):
     np.testing.assert_array_equal(np.asarray(made[None].data)[5, [10, 50]], (3, 2))
 
 
+def test_the_status_bar_names_the_class(bench):
+    layer = bench.add(striped(), name="a")
+    bench.start()
+    sort_into(bench, layer, rose=(40, 10), sky=(40, 50))
+    status = classes_over(bench, layer)[None].get_status((40, 50), world=True)
+    assert "name: sky" in status["value"]
+
+
+def test_looks_of_class_layers_return_with_the_classes(bench):
+    layer = bench.add(striped(), name="a")
+    bench.start()
+    sort_into(bench, layer, rose=(40, 10), sky=(40, 50))
+    made = classes_over(bench, layer)
+    made["rose"].visible, made["rose"].opacity, made["rose"].colormap = True, 0.3, "magma"
+    made[None].opacity, made[None].contour = 0.9, 2
+    bench.controller.prompts.labels.relabel("positive", [0, 1])
+    bench.wait()
+    assert classes_over(bench, layer) == {}
+    bench.controller.stretch_over("cosine")
+    bench.controller.prompts.labels.relabel("rose", [0])
+    bench.controller.prompts.labels.relabel("sky", [1])
+    bench.wait()
+    again = classes_over(bench, layer)
+    rose, winner = again["rose"], again[None]
+    assert (rose.visible, rose.opacity, rose.colormap.name) == (True, 0.3, "magma")
+    assert tuple(rose.contrast_limits) == (-1, 1)  # which the person had not set
+    assert again["sky"].colormap.name == "class sky"
+    assert (winner.opacity, winner.contour) == (0.9, 2)
+
+
+def test_class_layers_go_by_the_names_of_images_and_classes(bench):
+    layer = bench.add(striped(), name="a")
+    bench.start()
+    sort_into(bench, layer, rose=(40, 10), sky=(40, 50))
+    made = classes_over(bench, layer)
+    made["sky"].name, made["rose"].opacity = "mine", 0.3
+    layer.name = "z"
+    bench.wait()
+    assert [one.name for one in classes_over(bench, layer).values()] == ["classes · z", "rose · z", "mine"]
+    bench.controller.prompts.labels.rename("rose", "tulip")
+    bench.wait()
+    again = classes_over(bench, layer)
+    assert again["tulip"] is made["rose"]
+    assert (again["tulip"].name, again["tulip"].opacity) == ("tulip · z", 0.3)
+    assert set(again) == {None, "tulip", "sky"}
+    assert list(again[None].features["name"]) == ["not embedded", "tulip", "sky"]
+    assert np.asarray(again["tulip"].data)[40, 10] == pytest.approx(1)
+
+
+def test_an_image_that_is_left_out_loses_its_class_layers(bench):
+    one, other = bench.add(striped(), name="a"), bench.add(striped(), name="b", translate=(0, 300))
+    bench.start()
+    sort_into(bench, one, rose=(40, 10), sky=(40, 50))
+    classes_over(bench, other)["sky"].opacity = 0.3
+    bench.controller.check(str(other.unique_id), False)
+    bench.wait()
+    assert classes_over(bench, other) == {}
+    assert len(classes_over(bench, one)) == 3
+    bench.controller.check(str(other.unique_id), True)
+    bench.wait()
+    assert classes_over(bench, other)["sky"].opacity == 0.3
+
+
+def test_colours_of_classes_that_a_person_chose_stay(bench):
+    layer = bench.add(striped(), name="a")
+    bench.start()
+    sort_into(bench, layer, rose=(40, 10), sky=(40, 50))
+    winner = classes_over(bench, layer)[None]
+    nothing = (0, 0, 0, 0)
+    winner.colormap = DirectLabelColormap(color_dict={None: nothing, 0: nothing, 2: "white", 3: "black"})
+    sort_into(bench, layer, leaf=(40, 100))
+    np.testing.assert_allclose(winner.get_color(2)[:3], (1, 1, 1), atol=0.01)
+    np.testing.assert_allclose(winner.get_color(4)[:3], rgb(CLASS_LOOKS[2].colour), atol=0.01)
+
+
 # ---- how scores are shown ----------------------------------------------------------------------------------------
 
 
@@ -173,6 +249,38 @@ def test_looks_that_a_person_chose_stay(bench):
     heat.colormap, heat.contrast_limits = "magma", (0.2, 0.8)
     bench.controller.stretch_over("cosine")
     assert (heat.colormap.name, tuple(heat.contrast_limits)) == ("magma", (0.2, 0.8))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "looks"),
+    [("plane", "cosine", ("coolwarm", (-1, 1))), ("cosine", "plane", ("viridis", (0, 1)))],
+)
+def test_a_map_that_returns_looks_as_the_scale_of_then_demands(bench, before, after, looks):
+    layer = bench.add(striped(), name="a")
+    bench.start()
+    bench.controller.stretch_over(before)
+    bench.point(layer, (40, 10))
+    bench.map_of(layer).gamma = 0.7
+    bench.prompts.data = np.empty((0, 2))
+    bench.wait()
+    assert bench.map_of(layer) is None
+    bench.controller.stretch_over(after)
+    bench.point(layer, (40, 10))
+    heat = bench.map_of(layer)
+    assert (heat.colormap.name, tuple(heat.contrast_limits)) == looks
+    assert heat.gamma == 0.7
+
+
+def test_limits_that_a_person_chose_return_under_any_scale(bench):
+    layer = bench.add(striped(), name="a")
+    bench.start()
+    bench.point(layer, (40, 10))
+    bench.map_of(layer).colormap, bench.map_of(layer).contrast_limits = "magma", (0.2, 0.8)
+    bench.prompts.data = np.empty((0, 2))
+    bench.wait()
+    bench.controller.stretch_over("cosine")
+    bench.point(layer, (40, 10))
+    assert (bench.map_of(layer).colormap.name, tuple(bench.map_of(layer).contrast_limits)) == ("magma", (0.2, 0.8))
 
 
 def test_one_range_for_all_images(bench):

@@ -6,7 +6,7 @@ import numpy as np
 from napari.layers import Image
 
 from events import spin
-from napari_dinosim._napari.maps import LOOKS
+from napari_dinosim._napari.map_looks import LOOKS
 from pictures import colours
 
 SHAPE = (100, 150)

@@ -13,7 +13,7 @@ from superqt.utils import qdebounced
 from napari_dinosim._napari.coordinates import leading_shape, place_like, placement, plane_shape, shown_axes
 from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.lazy_map import LazyMap, PatchValues, pyramid_steps
-from napari_dinosim._napari.map_looks import looks_of, redress
+from napari_dinosim._napari.map_looks import kept_looks, looks_of, redress
 from napari_dinosim._napari.maps import REAL_PIXELS
 from napari_dinosim._napari.results import put
 from napari_dinosim._napari.roles import CLASS_MAP, MARK, WINNER, is_ours, key_of, mark
@@ -36,6 +36,9 @@ NO_CLASS = np.array(0, dtype=np.uint8)
 """Label of what is not embedded; napari draws it transparent."""
 
 WINNER_OPACITY = 0.5
+
+WINNER_LOOKS = ("opacity", "blending", "visible", "contour")
+"""What a person may have set on the labels; kept while they are away."""
 
 
 class ClassLayers:
@@ -60,8 +63,11 @@ class ClassLayers:
         self._viewer, self._session, self._offering, self._maps, self._book = viewer, session, offering, maps, book
         self._written: dict[int, Any] = {}
         self._bound: set[str] = set()
+        self._looks: dict[tuple[str, str | None], dict[str, Any]] = {}
         self._any = any(is_ours(layer, CLASS_MAP) or is_ours(layer, WINNER) for layer in viewer.layers)
         self._draw = qdebounced(guarded(self._draw_written), timeout=0)
+        self._rename_class = guarded(self._class_renamed)
+        book.renamed.connect(self._rename_class)
 
     def layers(self, key: str) -> dict[str | None, Any]:
         """Layers over an input, by class; that of the winner is None's."""
@@ -80,9 +86,11 @@ class ClassLayers:
         for label, layer in held.items():
             known = bool(named) and (label is None or label in named)  # blank until it is embedded
             waits = key_of(layer) not in self._bound and not self._session.prompts  # for the points to be read anew
-            if (not known and not waits) or found is None or tuple(layer.data.shape) != shape:
+            gone = found is None or key not in self._session.inputs
+            if (not known and not waits) or gone or tuple(layer.data.shape) != shape:
+                self._keep_looks(key, label, layer)
                 self._viewer.layers.remove(layer)
-        if found is None:
+        if found is None or key not in self._session.inputs:
             return
         held = self.layers(key)
         for label in dict.fromkeys((*wanted, *held)) if named else ():
@@ -101,6 +109,12 @@ class ClassLayers:
             if layer.ndim == image.ndim:
                 place_like(layer, image)
 
+    def rename(self, image: Image) -> None:
+        """Name the layers after their renamed image, where they still have the names that we gave them."""
+        found = self._offering.of(image)
+        for label, layer in self.layers(found.key).items():
+            self._entitle(layer, _name(label, found.name))
+
     def redress(self, before: Normalisation, after: Normalisation) -> None:
         """Give the maps of classes the limits of another scale, unless a person chose others."""
         for layer in [layer for layer in self._viewer.layers if is_ours(layer, CLASS_MAP)]:
@@ -109,6 +123,7 @@ class ClassLayers:
     def shutdown(self) -> None:
         """Draw no more; the layers stay."""
         self._draw.cancel()
+        self._book.renamed.disconnect(self._rename_class)
 
     def _draw_written(self) -> None:
         written, self._written = self._written, {}
@@ -116,32 +131,66 @@ class ClassLayers:
             if layer.visible and layer in self._viewer.layers:
                 layer.refresh(extent=False, highlight=False, thumbnail=False)
 
+    def _class_renamed(self, old: str, new: str) -> None:
+        """Let the layers of a class go on under its new name."""
+        for found in self._offering.all():
+            held = self.layers(found.key)
+            if old in held:
+                layer = held[old]
+                layer.metadata[MARK]["label"] = new
+                self._bound.discard(key_of(layer))  # its data look the old name up
+                if layer.colormap.name == f"class {old}":
+                    layer.colormap = self._colormap(new)
+                self._entitle(layer, _name(new, found.name))
+            if None in held:
+                winner = held[None]
+                winner.features = winner.features.replace({"name": {old: new}})
+
+    def _entitle(self, layer: Any, name: str) -> None:
+        if layer.name == layer.metadata[MARK].get("named"):
+            layer.name = name
+            layer.metadata[MARK]["named"] = layer.name
+
+    def _keep_looks(self, key: str, label: str | None, layer: Any) -> None:
+        if label is None:
+            looks = {name: getattr(layer, name) for name in WINNER_LOOKS}
+        else:
+            looks = kept_looks(layer, self._own_looks(label))
+        self._looks[key, label] = looks
+
+    def _own_looks(self, label: str) -> dict[str, Any]:
+        """Say how the map of a class looks by itself."""
+        colour = {"colormap": self._colormap(label)} if label in self._book.labels else {"colormap": f"class {label}"}
+        return looks_of(self._session.normalisation) | colour | {"visible": False}
+
     def _add(self, found: Searched, label: str | None) -> Any:
-        data = self._data(found, label)
+        data, kept = self._data(found, label), dict(self._looks.get((found.key, label), {}))
+        contour = kept.pop("contour", 0)  # of labels alone, and not for their making
         if label is None:
             layer: Any = Labels(
                 data,
-                name=f"classes · {found.name}",
-                opacity=WINNER_OPACITY,
+                name=_name(label, found.name),
                 metadata=mark(WINNER, source=found.key),
                 multiscale=isinstance(data, list),
+                **({"opacity": WINNER_OPACITY} | kept),
                 **placement(found.image),
             )
+            layer.contour = contour
         else:
-            looks = looks_of(self._session.normalisation) | {"colormap": self._colormap(label), "visible": False}
             layer = Image(
                 data,
-                name=f"{label} · {found.name}",
+                name=_name(label, found.name),
                 metadata=mark(CLASS_MAP, source=found.key, label=label),
                 multiscale=isinstance(data, list),
                 rgb=False,
-                **looks,
+                **(self._own_looks(label) | kept),
                 **placement(found.image),
             )
         self._any = True
         above = [*found.layers, self._maps[found.key], *self.layers(found.key).values()]
         self._bound.add(key_of(layer))
         put(self._viewer, layer, [other for other in above if other is not None])
+        layer.metadata[MARK]["named"] = layer.name
         return layer
 
     def _data(self, found: Searched, label: str | None) -> Any:
@@ -177,11 +226,22 @@ class ClassLayers:
         return Colormap([(*channels, 0.0), (*channels, 1.0)], name=f"class {label}")
 
     def _dress(self, layer: Any) -> None:
-        """Give the labels the colours and names of their classes."""
+        """Give the labels the colours and names of their classes; colours that a person chose stay."""
         values = {self._book.value(label): label for label in self._session.classes}
-        names = ["not embedded", *values.values()]
-        if list(layer.features.get("name", ())) == names:
+        before = dict(zip(layer.features.get("index", ()), layer.features.get("name", ()), strict=True))
+        after = {0: "not embedded"} | values
+        if list(before.items()) == list(after.items()):
             return
-        layer.features = {"index": [0, *values], "name": names}
-        colours: dict[int | None, Any] = {value: self._book.look(label).colour for value, label in values.items()}
-        layer.colormap = DirectLabelColormap(color_dict={None: (0, 0, 0, 0), 0: (0, 0, 0, 0)} | colours)
+        layer.features = {"index": list(after), "name": list(after.values())}
+        if before and not isinstance(layer.colormap, DirectLabelColormap):
+            return  # a person chose napari's own colours
+        colours: dict[int | None, Any] = {None: (0, 0, 0, 0), 0: (0, 0, 0, 0)}
+        shown = layer.colormap.color_dict if before else {}
+        for value, label in values.items():
+            stays = before.get(value) == label and value in shown
+            colours[value] = shown[value] if stays else self._book.look(label).colour
+        layer.colormap = DirectLabelColormap(color_dict=colours)
+
+
+def _name(label: str | None, image_name: str) -> str:
+    return f"{'classes' if label is None else label} · {image_name}"

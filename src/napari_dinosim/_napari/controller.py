@@ -26,6 +26,7 @@ from napari_dinosim._napari.prompts_layer import PromptsLayer
 from napari_dinosim._napari.reading import LeftOut
 from napari_dinosim._napari.region_reading import sentence
 from napari_dinosim._napari.regions import Regions
+from napari_dinosim._napari.remarks import remarks
 from napari_dinosim._napari.roles import MAP, key_of, role
 from napari_dinosim._napari.rows import ImageRow, image_row
 from napari_dinosim._napari.sentences import CLICK, FIRST, INTENSITY_CHANGED, NO_WEIGHTS
@@ -139,6 +140,8 @@ class Controller(Choices):
         self._view.tell_views()
         self.session.start()
         self.read_prompts()
+        for text in remarks(self.viewer, images):
+            self.told.emit(text, True)
         self._redraw()
 
     def draw_regions(self) -> None:
@@ -234,6 +237,7 @@ class Controller(Choices):
         self._images.listed.connect(self.rows_changed.emit)
         self._images.moved.connect(self._moved)
         self._watch.placed.connect(self.class_layers.follow)
+        self._watch.renamed.connect(self.class_layers.rename)
         for emitter, callback in self._viewer_connections():
             emitter.connect(callback)
         self._watch.follow()

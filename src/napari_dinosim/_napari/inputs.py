@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from napari_dinosim.image import Plane
     from napari_dinosim.planes import PlaneIndex, PlaneView
 
+
+ZARR_FILES = ("zarr.json", ".zarray")
+"""One of these describes an array on disk, in zarr's versions 3 and 2."""
 
 FINGERPRINT_BYTES = 1 << 24
 """A larger array is looked at in rows that are evenly spread, 16 MB of them: about 10 ms."""
@@ -73,7 +77,7 @@ def image_input(layer: Image, revision: int, limits: tuple[Hashable, Finder]) ->
     limits : (hashable, callable() -> (low, high) or None)
         Version and finder of the intensities that become 0 and 1; called in the worker.
     """
-    levels, rgb = levels_of(layer), bool(layer.rgb)
+    levels, rgb, layer_name = levels_of(layer), bool(layer.rgb), layer.name
     version, find = limits
 
     def make(views: list[PlaneView]) -> Plane:
@@ -83,9 +87,25 @@ def image_input(layer: Image, revision: int, limits: tuple[Hashable, Finder]) ->
         if 0 in levels[0].shape:  # the plane that is asked for may have pixels: there is none
             shape = tuple(levels[0].shape)
             raise ImageError(f"empty image: found shape {shape}, expected at least one pixel. Choose another image.")
+        check_there(levels[0], layer_name)
         return pyramid_plane([levels], plane, make, rgb)
 
     return ImageInput(layer.name, plane_shape(layer), read, (revision, version), leading_shape(layer))
+
+
+def check_there(data: Any, name: str) -> None:
+    """Refuse a zarr array whose folder is gone: zarr itself would read it as empty.
+
+    Raises
+    ------
+    ImageError
+    """
+    root = getattr(getattr(data, "store", None), "root", None)
+    if root is None or not hasattr(data, "path"):
+        return
+    folder = Path(str(root)) / data.path
+    if not any((folder / described).exists() for described in ZARR_FILES):
+        raise ImageError(f"{name}: found no array at {folder} any more, expected one. Put it back, then press Start.")
 
 
 def failing(image: ImageInput, error: DinosimError) -> ImageInput:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from napari_dinosim.errors import ImageError
 from napari_dinosim.planes import PlaneView, axes_of, split_shape
 from napari_dinosim.pyramid import Pyramid
 
@@ -39,6 +40,12 @@ def pyramid_plane(
         Whether the last axis of the arrays holds colours.
     """
     levels = [[levels[0] for levels in channels]]
+    for held in channels:
+        types = dict.fromkeys(str(level.dtype) for level in held)
+        if len(types) > 1:  # one pair of limits would mean something else in each
+            raise ImageError(
+                f"pyramid: found levels of the types {', '.join(types)}, expected one type. Convert them to the first."
+            )
     for arrays in zip(*(levels[1:] for levels in channels), strict=False):
         shapes = {_split(array, plane, rgb) for array in arrays}
         if len(shapes) == 1 and shapes.pop()[0] == _split(levels[0][0], plane, rgb)[0]:

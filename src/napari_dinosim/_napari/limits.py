@@ -170,10 +170,11 @@ def _find_channel(
 def _set_by_napari(data: Any, contrast_limits: Limits) -> bool:
     """Whether contrast limits are those that napari finds in the data where it is given none, as far as one can tell.
 
-    napari notes nowhere who set them, so they are found once more, by napari. Of a plane in memory so large that this
-    would take long, limits are taken for napari's that leave out nothing of a sample, unless they are the type's ends.
+    napari notes nowhere who set them, so they are found once more, by napari. Of a plane so large that this would take
+    long, and of a large stack that is read when it is asked for, limits are taken for napari's that leave out nothing
+    of a sample, unless they are the type's ends.
     """
-    if isinstance(data, np.ndarray) and data.ndim < 3 and data.size > MOST_COMPARED:
+    if data.size > MOST_COMPARED and (data.ndim < 3 or not isinstance(data, np.ndarray)):  # napari reads whole planes
         low, high = contrast_limits
         values = sample(data)
         within = bool(values.size) and low <= values.min() and values.max() <= high

@@ -12,7 +12,7 @@ from superqt.utils import qdebounced
 from napari_dinosim._napari.coordinates import leading_shape, place_like, placement, plane_shape, shown_axes
 from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.lazy_map import LazyMap, pyramid_steps
-from napari_dinosim._napari.map_looks import looks_of
+from napari_dinosim._napari.map_looks import kept_looks, looks_of
 from napari_dinosim._napari.results import find, put
 from napari_dinosim._napari.roles import MAP, key_of, mark
 from napari_dinosim._napari.searched import Searched
@@ -32,9 +32,6 @@ REAL_PIXELS = 4096**2
 
 THUMBNAIL_MS = 300
 """The thumbnails in the layer list follow when the maps have been quiet for so long."""
-
-LOOKS = ("colormap", "opacity", "blending", "visible", "contrast_limits", "gamma", "interpolation2d")
-"""What a person may have set on a map; kept while the map is away."""
 
 
 def _alone(image: Image) -> Searched:
@@ -146,7 +143,7 @@ class MapLayers:
                 self._viewer.layers.remove(layer)
 
     def _keep_looks(self, key: str) -> None:
-        self._looks[key] = {name: getattr(self._layers[key], name) for name in LOOKS}
+        self._looks[key] = kept_looks(self._layers[key], looks_of(self._session.normalisation))
 
     def _data(self, image: Image, lazy: bool) -> Any:
         shape = leading_shape(image) + plane_shape(image)
