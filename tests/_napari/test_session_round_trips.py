@@ -162,5 +162,5 @@ def test_points_of_files_are_asked_about_and_kept(desk, file, monkeypatch):
     assert spin(10, lambda: len(found.session.prompts) == 1)
     assert found.controller.prompts.loose == kept
     begin(section, monkeypatch, file)
-    assert "There are 2 points already, 1 of a file or a region." in answer("Replace them")
+    assert "There are 2 points already, 1 of a file or a region." in answer("Replace")
     assert spin(10, lambda: not found.controller.prompts.loose)

@@ -115,7 +115,7 @@ def test_points_that_are_there_are_asked_about(desk, folder, monkeypatch):
     answer("Keep both")
     assert spin(10, lambda: len(found.prompts.data) == 7)
     begin(section, monkeypatch, folder / "session.json")
-    answer("Replace them")
+    answer("Replace")
     assert spin(10, lambda: len(found.prompts.data) == 3)
     found.controller.prompts.undoing.undo()
     assert spin(5, lambda: len(found.prompts.data) == 7), "replaced points cannot be had again"

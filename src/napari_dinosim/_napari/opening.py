@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from napari_dinosim.records.values import SessionRecord
 
 UNCHANGED = "Nothing was changed."
-LOCATE, WITHOUT, ANYWAY, REPLACE, ADD = "Locate…", "Open without", "Open anyway", "Replace them", "Keep both"
+LOCATE, WITHOUT, ANYWAY, REPLACE, ADD = "Locate…", "Open without", "Open anyway", "Replace", "Keep both"
 MOST_LISTED = 12
 """Differences that are listed; of more, how many there are."""
 
@@ -257,8 +257,9 @@ class Opening(Task):
                 self._leave()
 
         of_files = f", {loose} of a file or a region" if loose else ""
-        text = f"There {'is' if count == 1 else 'are'} {_count(count, 'point')} already{of_files}."
-        ask(self._parent, "Open session", f"{text} Replace them by the session's?", [REPLACE, ADD], answered)
+        be, them = ("is", "it") if count == 1 else ("are", "them")
+        text = f"There {be} {_count(count, 'point')} already{of_files}. Replace {them} by the session's?"
+        ask(self._parent, "Open session", text, [REPLACE, ADD], answered)
 
     def _apply(self, under: _Under, images: list[Compared], choice: EncoderChoice, *, append: bool) -> None:
         self._under = None  # what was opened stays
