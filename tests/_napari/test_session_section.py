@@ -8,18 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from qtpy.QtCore import Qt
-from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
+from qtpy.QtWidgets import QFileDialog
 
 from events import spin
 from napari_dinosim._napari.resolution import Cover, Resolution
-from napari_dinosim._napari.roles import is_image
 from napari_dinosim._napari.session_section import SessionSection
 from napari_dinosim.records.files import load_session
 from napari_dinosim.records.replay import replay
 from pictures import colours
 from planted import MeanColourEncoder, planted_spec
+from sessions import answer, begin, close, layers_of, opened, question, save
 
 ONE, TWO = colours(90, 125), colours(75, 61, 1)
 A, B = (37, 110), (60, 20)
@@ -30,47 +28,6 @@ def folder(tmp_path) -> Path:
     for name, image in (("one", ONE), ("two", TWO)):
         tifffile.imwrite(tmp_path / f"{name}.tif", image, photometric="rgb")
     return tmp_path
-
-
-def layers_of(found) -> dict:
-    return {layer.name: layer for layer in found.viewer.layers if is_image(layer)}
-
-
-def opened(desk, folder, *names):
-    found = desk()
-    for name in names:
-        found.viewer.open(folder / f"{name}.tif", plugin="napari")
-    found.wait()
-    return found, found.widget.section(SessionSection)
-
-
-def save(found, section, monkeypatch, path) -> None:
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
-    section.buttons[0].native.click()
-    assert spin(20, lambda: not section.saving.running)
-    spin(0.05)
-
-
-def begin(section, monkeypatch, path) -> None:
-    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
-    section.buttons[1].native.click()
-
-
-def question() -> QMessageBox | None:
-    shown = (one for one in QApplication.topLevelWidgets() if one.isVisible())
-    boxes = [one for one in shown if one.objectName() == "dinosim_question"]
-    return boxes[0] if boxes else None
-
-
-def answer(words: str) -> str:
-    """Wait for a question, answer it with the mouse, return what was asked."""
-    assert spin(20, lambda: question() is not None)
-    box = question()
-    text = box.text()
-    (button,) = [one for one in box.buttons() if one.text().replace("&", "") == words]
-    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
-    assert spin(5, lambda: question() is None)
-    return text
 
 
 def saved(desk, folder, monkeypatch):
@@ -88,13 +45,6 @@ def saved(desk, folder, monkeypatch):
     save(found, section, monkeypatch, folder / "session.json")
     assert f"Session saved in {folder / 'session.json'}." in found.widget.message.value
     return found
-
-
-def close(found) -> None:
-    found.viewer.window.remove_dock_widget(found.dock)
-    found.widget.close()
-    found.viewer.layers.clear()
-    spin(0.2)
 
 
 def test_a_session_is_opened_in_an_empty_viewer_and_replayed_in_python(desk, folder, monkeypatch):
@@ -165,7 +115,7 @@ def test_points_that_are_there_are_asked_about(desk, folder, monkeypatch):
     answer("Keep both")
     assert spin(10, lambda: len(found.prompts.data) == 7)
     begin(section, monkeypatch, folder / "session.json")
-    answer("Replace them")
+    answer("Replace")
     assert spin(10, lambda: len(found.prompts.data) == 3)
     found.controller.prompts.undoing.undo()
     assert spin(5, lambda: len(found.prompts.data) == 7), "replaced points cannot be had again"

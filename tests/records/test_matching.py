@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from napari_dinosim.loading import EncoderChoice
 from napari_dinosim.records.images import ImageRecord, LayerRecord, Signature
-from napari_dinosim.records.making import relative_to
-from napari_dinosim.records.matching import OpenLayer, file_of, gone, match
+from napari_dinosim.records.making import absolute, record_image, relative_to
+from napari_dinosim.records.matching import OpenLayer, file_of, gone, match, moved
 from napari_dinosim.records.values import EncoderRecord, SessionRecord
 
 FOLDER = Path("/data/sessions")
@@ -76,20 +77,32 @@ def test_sample_data_and_files_that_moved_with_the_session():
 def test_files_that_are_gone(tmp_path):
     (tmp_path / "images").mkdir()
     (tmp_path / "images" / "b.tif").write_bytes(b"")
-    there, moved = (
+    there, apart = (
         layer("b", "2", str(tmp_path / "images" / "b.tif")),
         layer("c", "3", "/gone/b.tif", relative="../images/b.tif"),
     )
     away, array, sample = layer("a", "1", "/gone/a.tif"), layer("d", "4"), layer("e", "5", sample=("p", "q"))
-    images = tuple(ImageRecord(str(n), (one,)) for n, one in enumerate((there, moved, away, array, sample)))
+    images = tuple(ImageRecord(str(n), (one,)) for n, one in enumerate((there, apart, away, array, sample)))
     record = SessionRecord(encoder=EncoderRecord(EncoderChoice("a")), images=images)
     folder = tmp_path / "sessions"
     folder.mkdir()
     assert gone(record, [], folder) == [away, array]
     assert gone(record, [array], folder) == [away]
     assert file_of(there, folder) == tmp_path / "images" / "b.tif"
-    assert file_of(moved, folder).resolve() == (tmp_path / "images" / "b.tif").resolve()
+    assert file_of(apart, folder).resolve() == (tmp_path / "images" / "b.tif").resolve()
     assert file_of(array, folder) is None
+    found = moved(record, away, str(tmp_path / "images" / "b.tif"))
+    assert gone(found, [], folder) == [array]
+
+
+def test_an_address_is_kept_as_it_is():
+    address = "https://example.org/a.zarr"
+    found = record_image("a", np.zeros((4, 5), np.uint8), path=address)
+    assert found.layers[0].path == absolute(address) == address
+    assert relative_to(address, FOLDER) is None
+    assert file_of(found.layers[0], FOLDER) == address
+    assert gone(SessionRecord(encoder=EncoderRecord(EncoderChoice("a")), images=(found,)), [], FOLDER) == []
+    assert matched([found.layers[0]], [OpenLayer("b", "b", pixels("changed"), address)]) == ["b"]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -275,10 +276,10 @@ def full_disk(*_args, **_kwargs):
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
-@pytest.mark.parametrize("step", ["write_text", "replace"])
+@pytest.mark.parametrize("step", [(os, "fsync"), (Path, "replace")])
 def test_on_a_full_disk_the_old_file_stays_whole(tmp_path, monkeypatch, step):
     path = save_session(record(), tmp_path / "a.json")
-    monkeypatch.setattr(Path, step, full_disk)
+    monkeypatch.setattr(*step, full_disk)
     with pytest.raises(RecordError, match=r"cannot be written \(the disk is full\); what was there is unchanged"):
         save_query_record(query(), path, overwrite=True)
     assert load_session(path) == record()
@@ -286,14 +287,27 @@ def test_on_a_full_disk_the_old_file_stays_whole(tmp_path, monkeypatch, step):
 
 
 def test_half_a_file_is_taken_away_again(tmp_path, monkeypatch):
-    def half(self, text, **_):
-        self.write_bytes(text.encode()[:50])
+    def half(file):
+        os.truncate(file, 50)
         full_disk()
 
-    monkeypatch.setattr(Path, "write_text", half)
+    monkeypatch.setattr(os, "fsync", half)
     with pytest.raises(RecordError, match="the disk is full"):
         save_session(record(), tmp_path / "a.json")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_is_not_writable(tmp_path, monkeypatch):
+    path = save_session(record(), tmp_path / "a.json")
+
+    def refused(*_args, **_kwargs):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "open", refused)
+        with pytest.raises(RecordError, match=r"cannot be written \(Permission denied\).* Choose another folder"):
+            save_query_record(query(), path, overwrite=True)
+    assert load_session(path) == record()
 
 
 def test_a_folder_that_is_not_there(tmp_path):

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from napari_dinosim._napari.coordinates import spatial_shape, to_world
 from napari_dinosim._napari.kept import Kept
 from napari_dinosim._napari.limits import Intensities
 from napari_dinosim._napari.point_records import put_points
 from napari_dinosim._napari.resolution import Cover, Resolution
 from napari_dinosim._napari.roles import key_of
+from napari_dinosim.planes import axes_of, index_of, others
 from napari_dinosim.records.making import loose_of
 
 if TYPE_CHECKING:
@@ -49,23 +53,26 @@ def apply_session(
     settings = record.settings
     controller.session.cancel()
     controller.choose_encoder(choice)
-    others = _choose_images(controller, record, images)
+    left = _choose_images(controller, record, images)
     controller.embed_scope(settings.scope)
     controller.stretch_over(settings.normalisation)
     controller.session.set_threshold(settings.threshold)
     controller.combine(settings.combine)
-    controller.prompts.loose = loose_of(record)
+    controller.prompts.loose = (*controller.prompts.loose, *loose_of(record)) if append else loose_of(record)
     if not controller.offering.checked():
         controller.read_prompts()
         return "Session opened; none of its images is here."
+    _turn_to(controller, record, images)
     controller.start()
     placed, lost = put_points(controller, record, images, append=append)
     controller.read_prompts()
     text = f"Session opened: {placed} point{'s' * (placed != 1)}."
     if lost:
         text += f" {lost} left out, whose image is not here."
-    if others:
-        text += f" {others} other image{'s' * (others > 1)} left unchecked."
+    if controller.session.prompts.regions:
+        text += " The regions that are here are looked for as well."
+    if left:
+        text += f" {left} other image{'s' * (left > 1)} left unchecked."
     return text
 
 
@@ -73,6 +80,24 @@ def resolution_of(record: SessionRecord) -> Resolution:
     """Return how much a patch covered, as it was chosen."""
     chosen = record.settings.resolution
     return Resolution(Cover(chosen.cover), chosen.pixels, chosen.length, chosen.unit, record.encoder.choice.finer)
+
+
+def _turn_to(controller: Controller, record: SessionRecord, images: Mapping[str, Searched]) -> None:
+    """Show the axes and the plane that were on screen, by the image with the most axes; searched ones come first."""
+    seen = [image for image in record.images if image.key in images]
+    fitting = [image for image in seen if len(index_of(image.plane)) == images[image.key].image.ndim - 2]
+    if not fitting:
+        return
+    first = max(fitting, key=lambda image: (images[image.key].image.ndim, image.searched))
+    layer, dims, axes = images[first.key].image, controller.viewer.dims, axes_of(first.plane)
+    if dims.order[-2:] != tuple(dims.ndim + axis for axis in axes):
+        dims.order = tuple(dims.ndim + axis for axis in (*others(dims.ndim, axes), *axes))
+    beside = others(layer.ndim, axes)
+    if beside:
+        data = (np.array(spatial_shape(layer)) - 1) / 2
+        data[beside] = index_of(first.plane)
+        world = to_world(layer, data, controller.viewer.layers.units)
+        dims.set_point([dims.ndim + axis for axis in beside], [float(world[axis]) for axis in beside])
 
 
 def _choose_images(controller: Controller, record: SessionRecord, images: Mapping[str, Searched]) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from napari_dinosim._napari.channel_axis import channel_axes
 from napari_dinosim._napari.limits import LimitFinders
 from napari_dinosim._napari.searched import Searched
-from napari_dinosim._napari.seen import channels_of, with_limits
+from napari_dinosim._napari.seen import channels_of, same_colours, with_limits
 from napari_dinosim.errors import DeviceError, DinosimError, WeightsNotFoundError
 from napari_dinosim.records.signature import compare
 from napari_dinosim.records.values import Difference
@@ -140,8 +140,9 @@ def _looks(image: Compared, limits: Sequence[Limits | None]) -> list[Difference]
 
 
 def _alike(here: ChannelRecord, there: ChannelRecord) -> bool:
-    facts = [(one.colours, one.gamma, one.opacity, one.visible) for one in (here, there)]
-    return facts[0] == facts[1] and _near(here.limits, there.limits)
+    facts = [(one.gamma, one.opacity, one.visible) for one in (here, there)]
+    colours = same_colours(here.colours.array(), there.colours.array())
+    return facts[0] == facts[1] and colours and _near(here.limits, there.limits)
 
 
 def _looking(channel: ChannelRecord) -> str:

@@ -8,7 +8,9 @@ cancels finds the viewer as it was.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from itertools import accumulate
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QFileDialog
@@ -26,24 +28,24 @@ from napari_dinosim._napari.roles import is_image, key_of
 from napari_dinosim._napari.seen import SeenLayer, put_back, see, sign_layers
 from napari_dinosim._napari.task import Task
 from napari_dinosim.records.files import load_session
-from napari_dinosim.records.matching import OpenLayer, file_of, gone, match
+from napari_dinosim.records.matching import OpenLayer, file_of, gone, match, moved
 from napari_dinosim.records.values import Difference, listed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from napari.layers import Image, Layer
     from qtpy.QtWidgets import QWidget
 
     from napari_dinosim._napari.controller import Controller
     from napari_dinosim.engine import Job
+    from napari_dinosim.errors import DinosimError
     from napari_dinosim.loading import EncoderChoice
-    from napari_dinosim.records.images import LayerRecord, Signature
+    from napari_dinosim.records.images import ChannelRecord, LayerRecord, Signature
     from napari_dinosim.records.values import SessionRecord
 
 UNCHANGED = "Nothing was changed."
-LOCATE, WITHOUT, ANYWAY, REPLACE, ADD = "Locate…", "Open without", "Open anyway", "Replace them", "Keep both"
+LOCATE, WITHOUT, ANYWAY, REPLACE, ADD = "Locate…", "Open without", "Open anyway", "Replace", "Keep both"
 MOST_LISTED = 12
 """Differences that are listed; of more, how many there are."""
 
@@ -65,6 +67,19 @@ class _Under:
         """Layers of all its images."""
         return [layer for image in self.record.images for layer in image.layers]
 
+    @property
+    def places(self) -> list[range]:
+        """Where in these the layers of each image are."""
+        ends = list(accumulate(len(image.layers) for image in self.record.images))
+        return [range(end - len(image.layers), end) for image, end in zip(self.record.images, ends, strict=True)]
+
+    @property
+    def channels(self) -> list[ChannelRecord | None]:
+        """How each of these looked, where that counts."""
+        alone: list[tuple[ChannelRecord | None, ...]]
+        alone = [image.channels if len(image.layers) > 1 else (None,) for image in self.record.images]
+        return [channel for channels in alone for channel in channels]
+
 
 class Opening(Task):
     """Opens sessions, one at a time.
@@ -79,6 +94,7 @@ class Opening(Task):
     def __init__(self, controller: Controller, parent: QWidget) -> None:
         super().__init__(controller.engine)
         self._controller, self._viewer, self._parent = controller, controller.viewer, parent
+        self._under: _Under | None = None
 
     def open_session(self, path: Path) -> None:
         """Open a session from a file."""
@@ -88,7 +104,11 @@ class Opening(Task):
             record = load_session(path)
             return record, sign_layers(seen, job)
 
-        self.start(work, lambda found: self._match(_Under(path.absolute(), *found)), UNCHANGED)
+        def done(found: tuple[SessionRecord, dict[str, Signature]]) -> None:
+            self._under = _Under(path.absolute(), *found)
+            self._match(self._under)
+
+        self.start(work, done, UNCHANGED)
 
     # ---- which image is which ------------------------------------------------------------------------------------
 
@@ -120,7 +140,7 @@ class Opening(Task):
                 under.without = True
                 self._match(under)
             else:
-                self._leave(under)
+                self._leave()
 
         ask(self._parent, "Open session", "\n".join([text, "", *lines[:MOST_LISTED]]), [LOCATE, WITHOUT], answered)
 
@@ -129,16 +149,17 @@ class Opening(Task):
         for layer in missing:
             chosen, _ = QFileDialog.getOpenFileName(self._parent, f"Where is {layer.name}?", str(under.path.parent))
             if chosen:
-                under.record = _moved(under.record, layer, chosen)
+                under.record = moved(under.record, layer, chosen)
         self._match(under)
 
     def _open_files(self, under: _Under, found: dict[int, OpenLayer]) -> None:
-        """Open what is not open as napari opens it, and sign it."""
-        wanted = [layer for index, layer in enumerate(under.layers) if index not in found]
+        """Open what is not open as napari opens it, the lowest first, and sign it."""
+        lowest_first = (place for places in reversed(under.places) for place in places)
+        wanted = [under.layers[place] for place in lowest_first if place not in found]
         before = {key_of(layer) for layer in self._viewer.layers}
         files = {place: layer.reader for layer in wanted if (place := file_of(layer, under.path.parent)) is not None}
         samples = dict.fromkeys(layer.sample for layer in wanted if layer.sample is not None)
-        names = [*(place.name for place in files), *(name for _, name in samples)]
+        names = [*(Path(place).name for place in files), *(name for _, name in samples)]
         if names:
             self.told.emit(f"Opening {', '.join(names)}.", False)
         for place, reader in files.items():
@@ -162,11 +183,22 @@ class Opening(Task):
             if isinstance(what, tuple):
                 self._viewer.open_sample(*what)
             else:
-                self._viewer.open(what, plugin=reader)
+                self._read(what, reader)
         except Exception as error:  # noqa: BLE001 - whatever a reader throws
             self.told.emit(f"{what} cannot be opened: {error}", True)
         fresh = [layer for layer in self._viewer.layers if key_of(layer) not in before and layer not in under.opened]
         under.opened += fresh
+
+    def _read(self, file: str, reader: str | None) -> None:
+        """Open a file by the plugin that read it, or by another one where that is not here or cannot."""
+        if reader is not None:
+            try:
+                self._viewer.open(file, plugin=reader)
+            except Exception:  # noqa: BLE001 - whatever a reader throws; the next one tells what is wrong
+                pass
+            else:
+                return
+        self._viewer.open(file, plugin=None)
 
     # ---- what differs --------------------------------------------------------------------------------------------
 
@@ -176,11 +208,9 @@ class Opening(Task):
         layers = {key_of(layer): layer for layer in self._images()}
         for index, one in found.items():
             if layers[one.key] in under.opened:
-                put_back(layers[one.key], under.layers[index])
-        images, first = [], 0
-        for image in under.record.images:
-            places = range(first, first + len(image.layers))
-            first += len(image.layers)
+                put_back(layers[one.key], under.layers[index], under.channels[index])
+        images = []
+        for image, places in zip(under.record.images, under.places, strict=True):
             if all(place in found for place in places):
                 here = [found[place] for place in places]
                 own = [layers[one.key] for one in here]
@@ -208,12 +238,14 @@ class Opening(Task):
             if answer == ANYWAY:
                 self._ask_about_points(under, images, choice)
             else:
-                self._leave(under)
+                self._leave()
 
         ask(self._parent, "Open session", f"{text}Its maps will be others.", [ANYWAY], answered)
 
     def _ask_about_points(self, under: _Under, images: list[Compared], choice: EncoderChoice) -> None:
-        count = 0 if self._controller.prompts.layer is None else len(self._controller.prompts.layer.data)
+        prompts = self._controller.prompts
+        loose = len(prompts.loose)
+        count = loose + (0 if prompts.layer is None else len(prompts.layer.data))
         if not count:
             self._apply(under, images, choice, append=False)
             return
@@ -222,34 +254,39 @@ class Opening(Task):
             if answer in (REPLACE, ADD):
                 self._apply(under, images, choice, append=answer == ADD)
             else:
-                self._leave(under)
+                self._leave()
 
-        text = f"There {'is' if count == 1 else 'are'} {_count(count, 'point')} already. Replace them by the session's?"
+        of_files = f", {loose} of a file or a region" if loose else ""
+        be, them = ("is", "it") if count == 1 else ("are", "them")
+        text = f"There {be} {_count(count, 'point')} already{of_files}. Replace {them} by the session's?"
         ask(self._parent, "Open session", text, [REPLACE, ADD], answered)
 
     def _apply(self, under: _Under, images: list[Compared], choice: EncoderChoice, *, append: bool) -> None:
+        self._under = None  # what was opened stays
         here = {image.record.key: image.searched for image in images}
         self.told.emit(apply_session(self._controller, under.record, choice, here, append=append), False)
 
     def cancel(self) -> None:
-        """Stop; layers that were opened stay, as the person sees them."""
-        super().cancel()
+        """Stop, and leave the viewer as it was."""
+        if self.running:
+            self._take_away()
+            super().cancel()
 
-    def _leave(self, under: _Under) -> None:
+    def _failed(self, error: DinosimError) -> None:
+        self._take_away()
+        super()._failed(error)
+
+    def _leave(self) -> None:
         """Leave the viewer as it was."""
-        for layer in under.opened:
-            if layer in self._viewer.layers:
-                self._viewer.layers.remove(layer)
+        self._take_away()
         self.told.emit(UNCHANGED, False)
 
-
-def _moved(record: SessionRecord, layer: LayerRecord, path: str) -> SessionRecord:
-    """Return the record with another file, and whichever plugin reads it, for a layer."""
-    other = replace(layer, path=path, relative=None, reader=None)
-    images = [
-        replace(image, layers=tuple(other if one == layer else one for one in image.layers)) for image in record.images
-    ]
-    return replace(record, images=tuple(images))
+    def _take_away(self) -> None:
+        """Take away the layers that were opened for a session that is not opened after all."""
+        under, self._under = self._under, None
+        for layer in [] if under is None else under.opened:
+            if layer in self._viewer.layers:
+                self._viewer.layers.remove(layer)
 
 
 def _count(count: int, what: str) -> str:

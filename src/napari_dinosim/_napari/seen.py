@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.utils.colormaps import CMYBGR, MAGENTA_GREEN
+from napari.utils.colormaps import AVAILABLE_COLORMAPS, CMYBGR, MAGENTA_GREEN, Colormap
 
 from napari_dinosim._napari.channel_axis import colours_of
 from napari_dinosim._napari.channels import looks_of
@@ -16,14 +15,16 @@ from napari_dinosim._napari.limits import set_limits
 from napari_dinosim._napari.roles import key_of
 from napari_dinosim.errors import Cancelled
 from napari_dinosim.records.images import ChannelRecord, ImageRecord, LayerRecord, Numbers, Placement, Signature
-from napari_dinosim.records.making import relative_to
+from napari_dinosim.records.making import absolute, relative_to
 from napari_dinosim.records.matching import OpenLayer
 from napari_dinosim.records.signature import sign
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from napari.layers import Image
+    from numpy.typing import ArrayLike
 
     from napari_dinosim._napari.limits import Finder
     from napari_dinosim._napari.offering import Offering
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
     from napari_dinosim.engine import Job
     from napari_dinosim.intensity import Intensity, Limits
     from napari_dinosim.planes import PlaneIndex
+
+
+COLOUR = 1e-4
+"""Difference of colours, from 0 to 1, that is none: a colormap made of a table gives it back a little rounded."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,7 +136,7 @@ class SeenImage:
 def see(layer: Image) -> SeenLayer:
     """Note what an image layer is now."""
     source = layer.source
-    path = None if source.path is None or source.sample is not None else str(Path(source.path).absolute())
+    path = None if source.path is None or source.sample is not None else absolute(source.path)
     return SeenLayer(
         key_of(layer),
         layer.name,
@@ -212,8 +217,16 @@ def placement_of(layer: Image) -> Placement:
     )
 
 
-def put_back(layer: Image, record: LayerRecord) -> None:
-    """Put a layer that we have just opened where it lay, with the contrast limits that it had."""
+def put_back(layer: Image, record: LayerRecord, channel: ChannelRecord | None = None) -> None:
+    """Put a layer that we have just opened where it lay, with the contrast limits that it had.
+
+    Parameters
+    ----------
+    layer : Image
+    record : LayerRecord
+    channel : ChannelRecord, optional
+        How it looked, where it is a channel of a composition, which is searched as it looks.
+    """
     place = record.placement
     if place is not None and len(place.scale) == layer.ndim:
         layer.scale, layer.translate = place.scale, place.translate
@@ -222,6 +235,17 @@ def put_back(layer: Image, record: LayerRecord) -> None:
         layer.units, layer.axis_labels = place.units, place.axis_labels
     if record.contrast_limits is not None and not layer.rgb:
         layer.contrast_limits = record.contrast_limits
+    if channel is not None and not layer.rgb:
+        layer.gamma, layer.opacity, layer.visible = channel.gamma, channel.opacity, channel.visible
+        known = channel.colormap if channel.colormap in AVAILABLE_COLORMAPS else None
+        layer.colormap = known or Colormap(channel.colours.array(), name=channel.colormap)
+        if not same_colours(looks_of(layer)["colours"], channel.colours.array()):  # another one of that name
+            layer.colormap = Colormap(channel.colours.array(), name=f"{channel.colormap} (session)")
+
+
+def same_colours(table: ArrayLike, other: ArrayLike) -> bool:
+    """Whether two tables of colours are the same, as far as a file keeps them."""
+    return np.shape(table) == np.shape(other) and np.allclose(table, other, atol=COLOUR)
 
 
 def _channel(layer: Image) -> ChannelRecord:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
 
     Record = TypeVar("Record", SessionRecord, QueryRecord)
 
-SESSION_SUFFIX, QUERY_SUFFIX = ".dinosim.json", ".dinosim-prompts.json"
-"""How the names of the files end."""
-
 LARGEST = 1 << 28
 """Bytes of a file, at most, that is looked into: 256 MB, a hundred thousand vectors."""
 
@@ -32,7 +30,7 @@ def save_session(record: SessionRecord, path: str | Path, *, overwrite: bool = F
     record : SessionRecord
         From :func:`napari_dinosim.record_session`, or loaded.
     path : str or Path
-        Best ends with ``.dinosim.json``, by which napari knows it.
+        Best ends with ``.json``, by which the widget lists it.
     overwrite : bool
         Whether a file that is there may be replaced. It stays whole until the new one is.
 
@@ -99,7 +97,10 @@ def _write(text: str, path: Path, overwrite: bool) -> Path:
     beside = whole.with_name(f".{whole.name}.{uuid4().hex[:8]}.part")
     try:
         try:
-            beside.write_text(text, encoding="utf-8")
+            with beside.open("w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())  # some disks say only now that they are full
             if whole.exists():
                 shutil.copymode(whole, beside)
             beside.replace(whole)

@@ -12,6 +12,7 @@ import numpy as np
 from napari_dinosim.errors import RecordError
 from napari_dinosim.prompts import LoosePrompt, Prompt, PromptSet
 from napari_dinosim.records.images import ImageRecord, LayerRecord, Numbers
+from napari_dinosim.records.matching import is_address
 from napari_dinosim.records.signature import sign
 from napari_dinosim.records.values import (
     EncoderRecord,
@@ -56,7 +57,7 @@ def record_image(
     limits : (low, high), optional
         The intensities that became 0 and 1, where they were given.
     path : str or Path, optional
-        Its file.
+        Its file, or its address in a network.
 
     Returns
     -------
@@ -64,8 +65,7 @@ def record_image(
     """
     array: Any = data if hasattr(data, "shape") and hasattr(data, "dtype") else np.asarray(data)
     rgb = array.ndim == 3 and array.shape[-1] in (3, 4) if rgb is None else rgb
-    file = None if path is None else str(Path(path).expanduser().absolute())
-    layer = LayerRecord(name or key, sign(array, rgb=rgb), rgb=rgb, path=file)
+    layer = LayerRecord(name or key, sign(array, rgb=rgb), rgb=rgb, path=None if path is None else absolute(path))
     return ImageRecord(key, (layer,), limits=limits)
 
 
@@ -212,8 +212,15 @@ def embedded_by(session: SimilaritySession) -> str | None:
     return next((embeddings.encoder for embeddings in found if embeddings is not None), None)
 
 
+def absolute(path: str | Path) -> str:
+    """Path of a file from the root of its disk; an address in a network as it is."""
+    return str(path) if is_address(str(path)) else str(Path(path).expanduser().absolute())
+
+
 def relative_to(path: str, folder: Path) -> str | None:
     """Path of a file as seen from a folder, with forward slashes; None where there is no way."""
+    if is_address(path):
+        return None
     try:
         return Path(os.path.relpath(path, folder)).as_posix()
     except ValueError:  # another drive

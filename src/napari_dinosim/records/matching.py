@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,8 +66,18 @@ def match(records: Sequence[LayerRecord], layers: Iterable[OpenLayer], folder: P
     return found
 
 
-def file_of(record: LayerRecord, folder: Path) -> Path | None:
-    """Return where the file of a layer is now: where it was, or where it was as seen from the session file; or None."""
+def is_address(path: str) -> bool:
+    """Whether a path is one in a network, such as ``"https://…"``: no folder holds it."""
+    return "://" in path
+
+
+def file_of(record: LayerRecord, folder: Path) -> Path | str | None:
+    """Return where the file of a layer is now: where it was, or where it was as seen from the session file; or None.
+
+    An address in a network is returned as it is: whether something is there shows when it is opened.
+    """
+    if record.path is not None and is_address(record.path):
+        return record.path
     return next((place for place in _places(record, folder) if place.exists()), None)
 
 
@@ -76,6 +86,15 @@ def gone(record: SessionRecord, found: Iterable[LayerRecord], folder: Path) -> l
     here = list(found)
     every = [layer for image in record.images for layer in image.layers]
     return [layer for layer in every if layer not in here and layer.sample is None and file_of(layer, folder) is None]
+
+
+def moved(record: SessionRecord, layer: LayerRecord, path: str) -> SessionRecord:
+    """Return a session of which a layer is in another file, that whichever plugin reads."""
+    other = replace(layer, path=path, relative=None, reader=None)
+    images = [
+        replace(image, layers=tuple(other if one == layer else one for one in image.layers)) for image in record.images
+    ]
+    return replace(record, images=tuple(images))
 
 
 def _places(record: LayerRecord, folder: Path) -> list[Path]:

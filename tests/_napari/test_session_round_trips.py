@@ -1,0 +1,166 @@
+"""What is saved, opened in an empty viewer and saved again is the same file, and the maps are the same."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import numpy as np
+import pytest
+import tifffile
+from napari.utils.colormaps import Colormap
+
+from events import spin
+from napari_dinosim._napari import opening
+from napari_dinosim._napari.limits import Intensities
+from napari_dinosim.intensity import Intensity
+from sessions import answer, begin, close, layers_of, opened, question, save
+
+
+def write(folder, *names: str) -> None:
+    """Images of noise, no two alike; a stack of four planes is one of them."""
+    for name in names:
+        shape = (4, 60, 90) if name == "stack" else (60, 90)
+        pixels = np.random.default_rng(ord(name[0])).random(shape) * 4000
+        tifffile.imwrite(folder / f"{name}.tif", pixels.astype(np.uint16), photometric="minisblack")
+
+
+def one_plane(found) -> None:
+    stack = layers_of(found)["stack"]
+    stack.scale, stack.units = (3, 0.5, 0.7), "um"
+    found.controller.embed_scope("plane")
+    found.viewer.dims.set_current_step(0, 3)
+    found.start()
+    found.click(stack, (3, 20, 70))
+
+
+def along_other_axes(found) -> None:
+    found.viewer.dims.order = (1, 0, 2)
+    found.viewer.dims.set_current_step(1, 33)
+    found.controller.embed_scope("plane")
+    found.start()
+    found.prompts.add((2, 33, 50))
+    found.wait()
+
+
+def left_out_and_read_by_its_own(found) -> None:
+    own = {str(layers_of(found)["a"].unique_id): Intensity("fixed", fixed=(300, 2500))}
+    found.tick("b", False)
+    found.controller.read_by(Intensities(Intensity(), own))
+    found.controller.stretch_over("cosine")
+    found.controller.limit_matches(0.3)
+    found.start()
+    found.click(layers_of(found)["a"], (20, 70))
+
+
+def composed(found) -> None:
+    layers = layers_of(found)
+    layers["a"].colormap, layers["a"].opacity = "red", 0.5
+    layers["b"].colormap = Colormap([[0, 0.1, 0], [0.2, 1, 0.4]], name="mine")
+    layers["b"].gamma = 0.7
+    found.controller.compose([one.key for one in found.controller.offering.all() if one.image.name in "ab"])
+    found.start()
+    found.click(layers["a"], (20, 70))
+
+
+def channels_along_an_axis(found) -> None:
+    stack = layers_of(found)["stack"]
+    found.controller.compose([str(stack.unique_id)], -3)
+    found.viewer.dims.set_current_step(0, 0)
+    found.start()
+    found.click(stack, (0, 20, 70))
+
+
+@pytest.mark.parametrize(
+    ("names", "do"),
+    [
+        (["stack"], one_plane),
+        (["stack"], along_other_axes),
+        (["a", "b"], left_out_and_read_by_its_own),
+        (["a", "b", "c"], composed),
+        (["stack"], channels_along_an_axis),
+    ],
+)
+def test_what_is_opened_is_what_was_saved(desk, tmp_path, monkeypatch, names, do):
+    write(tmp_path, *names)
+    found, section = opened(desk, tmp_path, *names)
+    do(found)
+    found.wait()
+    assert len(found.session.prompts) == 1
+    save(found, section, monkeypatch, tmp_path / "1.json")
+    drawn = {name: layer for name, layer in layers_of(found).items() if found.map_of(layer) is not None}
+    maps = {name: np.array(found.map_of(layer).data) for name, layer in drawn.items()}
+    assert maps
+    close(found)
+    again, section = opened(desk, tmp_path)
+    begin(section, monkeypatch, tmp_path / "1.json")
+    assert spin(20, lambda: len(again.session.prompts) == 1 or question() is not None), again.widget.message.value
+    assert question() is None, question().text()
+    again.wait()
+    for name, layer in layers_of(again).items():
+        other = again.map_of(layer)
+        assert (other is not None) == (name in maps)
+        if other is not None:
+            np.testing.assert_allclose(np.asarray(other.data), maps[name], atol=1e-5)
+    save(again, section, monkeypatch, tmp_path / "2.json")
+    first, second = (json.loads((tmp_path / f"{count}.json").read_text(encoding="utf-8")) for count in (1, 2))
+    for image in (*first["images"], *second["images"]):  # a table of colours comes back a little rounded
+        for channel in image["channels"]:
+            del channel["colours"]
+    assert first == second
+
+
+@pytest.fixture
+def file(desk, tmp_path, monkeypatch):
+    """A session of one image and one point."""
+    write(tmp_path, "a")
+    found, section = opened(desk, tmp_path, "a")
+    found.start()
+    found.click(layers_of(found)["a"], (20, 70))
+    save(found, section, monkeypatch, tmp_path / "session.json")
+    close(found)
+    return tmp_path / "session.json"
+
+
+def test_another_plugin_reads_what_the_first_one_cannot(desk, file, monkeypatch):
+    text = file.read_text(encoding="utf-8")
+    assert '"reader": "napari"' in text
+    file.write_text(text.replace('"reader": "napari"', '"reader": "gone"'), encoding="utf-8")
+    found, section = opened(desk, file.parent)
+    begin(section, monkeypatch, file)
+    assert spin(20, lambda: len(found.session.prompts) == 1), found.widget.message.value
+
+
+@pytest.mark.parametrize("how", ["cancelled", "failed"])
+def test_what_was_opened_for_nothing_is_taken_away(desk, file, monkeypatch, how):
+    def look(*_):
+        time.sleep(0.5)
+        raise MemoryError("planted")
+
+    monkeypatch.setattr(opening, "encoder_differences", look)
+    found, section = opened(desk, file.parent)
+    begin(section, monkeypatch, file)
+    assert spin(10, lambda: len(layers_of(found)) == 1)
+    if how == "cancelled":
+        section.buttons[1].native.click()
+    assert spin(5, lambda: not layers_of(found)), "the viewer is not as it was"
+    spin(0.6)
+    assert ("Nothing was changed." if how == "cancelled" else "planted") in found.widget.message.value
+
+
+def test_points_of_files_are_asked_about_and_kept(desk, file, monkeypatch):
+    found, section = opened(desk, file.parent, "a")
+    found.start()
+    found.click(layers_of(found)["a"], (40, 10))
+    save(found, section, monkeypatch, file.parent / "points.json", 2)
+    found.prompts.data = found.prompts.data[:0]
+    begin(section, monkeypatch, file.parent / "points.json", 3)
+    assert spin(10, lambda: len(found.controller.prompts.loose) == 1)
+    kept = found.controller.prompts.loose
+    begin(section, monkeypatch, file)
+    assert "There is 1 point already, 1 of a file or a region." in answer("Keep both")
+    assert spin(10, lambda: len(found.session.prompts) == 1)
+    assert found.controller.prompts.loose == kept
+    begin(section, monkeypatch, file)
+    assert "There are 2 points already, 1 of a file or a region." in answer("Replace")
+    assert spin(10, lambda: not found.controller.prompts.loose)
