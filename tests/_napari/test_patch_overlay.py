@@ -172,3 +172,19 @@ def test_every_line_is_drawn_at_every_zoom(desk):
         inside = picture[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
         lines = [np.count_nonzero(np.diff(inside.mean(axis=axis) > 0.8, prepend=False) > 0) for axis in (1, 0)]
         assert [(count + 1) // 2 for count in lines] == [200 // 16 + 2, 250 // 16 + 2], zoom
+
+
+def test_in_3d_the_grid_goes_and_comes_back(bench):
+    """napari cannot draw flat shapes there."""
+    layer = bench.add(np.stack([colours(*SHAPE)] * 2), name="a", rgb=True)
+    bench.start()
+    bench.show_patches(True)
+    assert len(bench.ours("patch grid")) == 1
+    bench.viewer.dims.ndisplay = 3
+    bench.viewer.layers.selection.active = layer
+    bench.wait()
+    assert bench.ours("patch grid") == []
+    bench.viewer.dims.ndisplay = 2
+    bench.viewer.layers.selection.active = bench.prompts
+    bench.wait()
+    assert len(bench.ours("patch grid")) == 1

@@ -229,6 +229,11 @@ def test_objects_that_are_none_are_told(bench):
     bench.start()
     objects.selected_label = 0
     bench.controller.use_object(objects)
+    bench.viewer.dims.ndisplay = 3
+    bench.controller.use_object(objects)
+    assert bench.told[-1] == ("An object is taken from the plane on screen: go back to 2-D first.", True)
+    bench.viewer.dims.ndisplay = 2
+    bench.controller.use_object(objects)
     assert bench.told[-1] == ("cells: number 0 is its background. Pick an object first (the dropper, 4).", True)
     objects.selected_label = 9
     bench.controller.use_object(objects)

@@ -99,7 +99,7 @@ class PatchOverlay:
         """
         image = image_to_draw(images, self._viewer.layers.selection.active, prompts)
         grid = None if image is None else grid_of(image)
-        if image is None or grid is None:
+        if image is None or grid is None or self._viewer.dims.ndisplay != 2:  # napari draws no flat shapes in 3-D
             self.hide()
             return
         shown = plane(image)

@@ -159,7 +159,7 @@ class RegionLabels:
 
     def _write(self, labels: Sequence[str]) -> None:
         assert self._layer is not None
-        features = self._layer.features.copy()
+        features = self._layer.features.iloc[: len(labels)].copy()
         features[COLUMN] = np.array(labels, dtype=object)
         self._layer.features = features
 
@@ -175,7 +175,7 @@ def _clean(layer: Shapes) -> list[str]:
     """Labels of the shapes; where there is none, or nothing that is a name, it is positive."""
     if COLUMN not in layer.features:
         return [POSITIVE] * layer.nshapes
-    column = layer.features[COLUMN]
+    column = layer.features[COLUMN].iloc[: layer.nshapes]  # where napari fails to add a shape, its row is there
     return [POSITIVE if missing else _read(value) for value, missing in zip(column, column.isna(), strict=True)]
 
 

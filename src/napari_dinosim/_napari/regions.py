@@ -126,6 +126,9 @@ class Regions:
             What is told besides, when it is done.
         """
         value, name = int(labels.selected_label), labels.name
+        if self._viewer.dims.ndisplay != 2:
+            self.told.emit("An object is taken from the plane on screen: go back to 2-D first.", True)
+            return
         if value == labels.colormap.background_value:
             self.told.emit(f"{name}: number {value} is its background. Pick an object first (the dropper, 4).", True)
             return
