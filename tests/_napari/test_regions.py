@@ -234,7 +234,7 @@ def test_objects_that_are_none_are_told(bench):
     assert bench.told[-1] == ("An object is taken from the plane on screen: go back to 2-D first.", True)
     bench.viewer.dims.ndisplay = 2
     bench.controller.use_object(objects)
-    assert bench.told[-1] == ("cells: number 0 is its background. Pick an object first (the dropper, 4).", True)
+    assert bench.told[-1] == ("cells: number 0 is its background. Pick an object first (the dropper, 5).", True)
     objects.selected_label = 9
     bench.controller.use_object(objects)
     assert spin(20, lambda: "no object 9" in said(bench))

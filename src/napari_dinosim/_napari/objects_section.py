@@ -62,7 +62,7 @@ class ObjectsSection(Section):
                 self.like,
                 "Like the selected object",
                 "Show the objects that are like the selected label, in all measured layers. To select one, use the "
-                "layer's picker (key 4 or L) or type its number.",
+                "layer's picker (key 5 or L) or type its number.",
             ),
         ]
         for control, name, tip in tips:

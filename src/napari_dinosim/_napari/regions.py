@@ -130,7 +130,7 @@ class Regions:
             self.told.emit("An object is taken from the plane on screen: go back to 2-D first.", True)
             return
         if value == labels.colormap.background_value:
-            self.told.emit(f"{name}: number {value} is its background. Pick an object first (the dropper, 4).", True)
+            self.told.emit(f"{name}: number {value} is its background. Pick an object first (the dropper, 5).", True)
             return
         viewer = self._viewer
         plane = shown_plane(labels, viewer.layers.units, viewer.dims.point, shown_axes(labels, viewer.dims.order))
@@ -142,7 +142,7 @@ class Regions:
 
         def done(outline: NDArray[np.float64]) -> str:
             if not len(outline):
-                return f"{name} has no object {value} on the plane on screen. Pick one with the dropper (4)."
+                return f"{name} has no object {value} on the plane on screen. Pick one with the dropper (5)."
             self._add(labels, outline, plane, reference)
             said = f"Object {value} of {name} is a region now."
             if other_size:

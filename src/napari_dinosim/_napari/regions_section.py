@@ -27,7 +27,7 @@ DRAW_TIP = (
     f"the next region and {RELABEL.replace('-', '+')} relabels the selected ones."
 )
 OBJECT_TIP = (
-    "Make the object whose number is selected in the Labels layer a region: pick it with the dropper (4), then press "
+    "Make the object whose number is selected in the Labels layer a region: pick it with the dropper (5), then press "
     "this (Alt+O). Its outline joins the regions layer; delete it there. Your Labels layer stays as it is."
 )
 COUNT_TIP = (
