@@ -55,6 +55,12 @@ class Desk:
         spin(3)  # the window settles, the device is named
         self.viewer.reset_view()
 
+    def put_below(self) -> None:
+        """Put the right one of the pair of photographs below the left one: the canvas is high, not wide."""
+        right = self.viewer.layers["motorcycle right"]
+        right.translate = (right.data.shape[0] + 20, 0)
+        self.viewer.reset_view()
+
     def press(self, button: Any) -> None:
         """Press a button of the widget."""
         self.press_button(button.native)

@@ -8,9 +8,7 @@ from picture_desk import desk, spin
 def features() -> None:
     """Show the features of the pair: colours above, clusters below."""
     with desk("pair") as at:
-        right = at.viewer.layers["motorcycle right"]
-        right.translate = (right.data.shape[0] + 20, 0)  # below the left one: the canvas is high, not wide
-        at.viewer.reset_view()
+        at.put_below()
         at.start()
         section = next(one for one in at.widget.sections if one.text().endswith("Features"))
         at.press_button(section.toggleButton())

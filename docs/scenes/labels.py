@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from picture_desk import Desk, desk, spin
+from picture_desk import desk, spin
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
@@ -11,17 +11,10 @@ from napari_dinosim._napari.scores_section import ScoresSection
 from napari_dinosim.demo import CLICK
 
 
-def below(at: Desk) -> None:
-    """Put the right photograph below the left one: the canvas is high, not wide."""
-    right = at.viewer.layers["motorcycle right"]
-    right.translate = (right.data.shape[0] + 20, 0)
-    at.viewer.reset_view()
-
-
 def labels() -> None:
     """Name three classes and click on each; the winner is shown."""
     with desk("pair") as at:
-        below(at)
+        at.put_below()
         section = at.widget.section(PromptsSection)
         at.press_button(section.toggleButton())
         at.start()

@@ -16,9 +16,7 @@ from napari_dinosim.demo import CLICK, draw_pair
 def window() -> None:
     """Click once in one image; maps lie over both."""
     with desk("pair") as at:
-        right = at.viewer.layers["motorcycle right"]
-        right.translate = (right.data.shape[0] + 20, 0)  # below the left one: the canvas is high, not wide
-        at.viewer.reset_view()
+        at.put_below()
         at.start()
         at.click(at.viewer.layers["motorcycle left"], CLICK)
         at.photograph("window")
@@ -79,8 +77,8 @@ def channels() -> None:
 def weights() -> None:
     """Show the widget where the chosen encoder's weights are not on the computer."""
     with desk("tissue", encoder="") as at:
-        message = at.widget.message.native
-        bottom = message.mapTo(at.dock, QPoint(0, 2 * message.fontMetrics().lineSpacing())).y()
+        start = at.widget.start.native
+        bottom = start.mapTo(at.dock, QPoint(0, start.height() + 8)).y()
         part = QRect(0, 0, at.dock.width(), bottom)
         image = at.dock.grab(part).toImage().convertToFormat(QImage.Format.Format_RGB888)
         raw = np.frombuffer(image.constBits().asarray(image.sizeInBytes()), dtype=np.uint8)

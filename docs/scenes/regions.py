@@ -16,9 +16,8 @@ CORNERS = 9
 def regions() -> None:
     """Draw a polygon around a wheel with the mouse; both images show what looks like its inside."""
     with desk("pair") as at:
-        left, right = at.viewer.layers["motorcycle left"], at.viewer.layers["motorcycle right"]
-        right.translate = (right.data.shape[0] + 20, 0)  # below the left one: the canvas is high, not wide
-        at.viewer.reset_view()
+        left = at.viewer.layers["motorcycle left"]
+        at.put_below()
         at.start()
         section = next(one for one in at.widget.sections if "Regions" in one.text())
         at.press_button(section.toggleButton())

@@ -11,9 +11,7 @@ from napari_dinosim.demo import CLICK
 def session() -> None:
     """Open the section that saves and opens sessions."""
     with desk("pair") as at:
-        right = at.viewer.layers["motorcycle right"]
-        right.translate = (right.data.shape[0] + 20, 0)  # below the left one: the canvas is high, not wide
-        at.viewer.reset_view()
+        at.put_below()
         section = at.widget.section(SessionSection)
         at.press_button(section.toggleButton())
         at.start()

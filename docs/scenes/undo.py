@@ -14,9 +14,8 @@ from napari_dinosim.demo import CLICK
 def preview() -> None:
     """Rest the cursor on a place of one image, with the preview switched on; there is no point."""
     with desk("pair") as at:
-        left, right = at.viewer.layers["motorcycle left"], at.viewer.layers["motorcycle right"]
-        right.translate = (right.data.shape[0] + 20, 0)  # below the left one: the canvas is high, not wide
-        at.viewer.reset_view()
+        left = at.viewer.layers["motorcycle left"]
+        at.put_below()
         at.start()
         section = next(one for one in at.widget.sections if "undo" in one.text())
         at.press_button(section.toggleButton())

@@ -215,7 +215,7 @@ def test_t_switches_the_label_and_shift_t_relabels(desk):
     found.key(Qt.Key.Key_T)
     assert section.text() == "▾ Points: the next is negative"
     assert section.label.currentText() == "negative"
-    assert found.viewer.status.startswith("Next points: negative")
+    assert found.viewer.status == "Next points and regions: negative"
     found.click(layer, B)
     assert labels(found) == ["positive", "negative"]
     assert found.prompts.text.visible

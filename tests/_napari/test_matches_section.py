@@ -218,6 +218,10 @@ def test_the_table_and_the_keys(desk):
     section.table.selectRow(0)
     spin(0.1)
     assert section.matching.current.rank == 3
+    section.table.setFocus()
+    QTest.keyClick(section.table, Qt.Key.Key_X)
+    assert list(found.prompts.features["label"])[2:] == ["negative", "negative"]
+    assert section.matching.matches == ()
 
 
 def test_the_matches_are_written_to_a_table(desk, monkeypatch, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from napari.layers import Image, Labels
 from qtpy.QtCore import QPoint, Qt
@@ -184,6 +185,23 @@ def test_a_region_lies_in_the_plane_on_screen(bench):
     found = bench.session.map(prompt.source, (2,))
     expected = expected_map(stack[2] / 255, mean_of(stack[2] / 255, inside(POLYGON)))
     np.testing.assert_allclose(found.grid.upsample(found.values), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("column", [["negative", pd.NA], pd.Categorical(["negative", None], ["negative"])])
+def test_labels_that_pandas_made_are_read_and_can_be_changed(bench, column):
+    layer = bench.add(colours(*SHAPE), name="a")
+    bench.start()
+    for corners in (POLYGON, np.array([(70, 5), (70, 40), (95, 40), (95, 5)]) - 0.5):
+        draw(bench, layer, corners)
+    regions = bench.controller.regions.layer
+    regions.features = {"label": column}
+    bench.wait()
+    assert list(regions.features["label"]) == ["negative", "positive"]
+    bench.controller.prompts.labels.book.add("fibre")
+    regions.selected_data = {1}
+    bench.controller.regions._holder.labels.relabel_selected()
+    bench.wait()
+    assert [region.label for region in bench.session.prompts.regions] == ["negative", "fibre"]
 
 
 def test_an_object_of_a_labels_layer_is_a_region(bench):

@@ -65,7 +65,7 @@ def test_a_blob_of_one_colour_is_segmented_exactly_in_every_image(bench, segment
         np.testing.assert_allclose(found.extent.world, layer.extent.world)
         assert list(found.features["class"]) == ["similar"]
     np.testing.assert_array_equal(similar(bench, one), is_red(image))
-    assert bench.told[-1][0].startswith("Labels of 2 images: layers of yours. 2 labels")
+    assert bench.told[-1][0].startswith("Labels of 2 images: they are yours to paint in. 2 labels")
 
 
 def similar(bench, layer) -> np.ndarray:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari.utils.key_bindings import coerce_keybinding
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, Qt
+from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
     QDoubleSpinBox,
     QFileDialog,
-    QGridLayout,
     QHeaderView,
     QLabel,
     QPushButton,
-    QSizePolicy,
     QSpinBox,
     QTableWidget,
     QTableWidgetItem,
@@ -25,6 +24,7 @@ from qtpy.QtWidgets import (
 
 from napari_dinosim._napari.corresponding import Corresponding
 from napari_dinosim._napari.guard import guarded
+from napari_dinosim._napari.laying import describe, laid_out
 from napari_dinosim._napari.match_file import write_table
 from napari_dinosim._napari.matching import Matching, Request
 from napari_dinosim._napari.section import Section
@@ -33,6 +33,8 @@ from napari_dinosim.errors import ExportError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from qtpy.QtCore import QObject
 
     from napari_dinosim._napari.controller import Controller
 
@@ -91,18 +93,18 @@ class MatchesSection(Section):
                 "Only mutual",
                 "Only places that find a point again, when they are looked for in its image.",
             ),
-            (self.table, "Matches", "A row for each match: choose one to go there. Enter accepts, Delete rejects."),
+            (
+                self.table,
+                "Matches",
+                "A row for each match: choose one to go there. Keys as the buttons.",
+            ),
             (self.buttons["back"], "Back", "Go to the match before (B)."),
             (self.buttons["next"], "Next", "Go to the next match (N): camera and sliders move there."),
             (self.buttons["yes"], "Yes", "Accept the match in hand: it becomes a positive point (Y)."),
             (self.buttons["no"], "No", "Reject the match in hand: it becomes a negative point (X)."),
             (self.buttons["csv"], "CSV", "Write the matches to a table, with pixels and world coordinates."),
         ]
-        for control, name, tip in tips:
-            control.setToolTip(tip)
-            control.setAccessibleName(name)
-            if not isinstance(control, QCheckBox):
-                control.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        describe(tips)
         self.table.setHorizontalHeaderLabels(["#", "Score", "Image"])
         if (numbers := self.table.verticalHeader()) is not None:
             numbers.setVisible(False)
@@ -116,9 +118,6 @@ class MatchesSection(Section):
         self.table.setFixedHeight((ROWS_SEEN + 1) * 26)
 
     def _arrange(self) -> None:
-        panel = QWidget()
-        grid = QGridLayout(panel)
-        grid.setContentsMargins(0, 0, 0, 0)
         rows: list[list[tuple[QWidget, int]]] = [
             [(QLabel("At most"), 2), (self.count, 3)],
             [(QLabel("Apart by"), 2), (self.apart, 3)],
@@ -128,14 +127,7 @@ class MatchesSection(Section):
             [(self.buttons[name], 1) for name in ("back", "next", "yes", "no", "csv")],
             [(self.lines.native, 5)],
         ]
-        for row, parts in enumerate(rows):
-            column = 0
-            for part, width in parts:
-                grid.addWidget(part, row, column, 1, width)
-                column += width
-        for column in range(5):
-            grid.setColumnStretch(column, 1)
-        self.addWidget(panel)
+        self.addWidget(laid_out(rows, 5))
 
     def _connect(self) -> None:
         matching, viewer = self.matching, self._controller.viewer
@@ -148,6 +140,10 @@ class MatchesSection(Section):
         }
         for name, button in self.buttons.items():
             button.clicked.connect(guarded(partial(_act, actions[name])))
+        self._in_table = {int(Qt.Key[f"Key_{key}"]): actions[name] for key, name in KEYS.items()}
+        self._in_table |= {int(Qt.Key.Key_Return): matching.accept, int(Qt.Key.Key_Enter): matching.accept}
+        self._in_table[int(Qt.Key.Key_Delete)] = matching.reject
+        self.table.installEventFilter(self)
         self._keys = {}
         for key, name in KEYS.items():
             binding = coerce_keybinding(key)
@@ -202,7 +198,7 @@ class MatchesSection(Section):
 
     def _find(self) -> None:
         radius = self.apart.value()
-        request = Request(self.count.value(), radius, False, self.least.value(), self.mutual.isChecked())
+        request = Request(self.count.value(), radius, self.least.value(), self.mutual.isChecked())
         self.matching.find(request)
 
     def _choose(self) -> None:
@@ -210,14 +206,14 @@ class MatchesSection(Section):
         if rows:
             self.matching.choose(self.matching.matches[rows.pop()])
 
-    def keyPressEvent(self, event: Any) -> None:
-        """Accept and reject from the table."""
-        if self.table.hasFocus() and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            guarded(self.matching.accept)()
-        elif self.table.hasFocus() and event.key() == Qt.Key.Key_Delete:
-            guarded(self.matching.reject)()
-        else:
-            super().keyPressEvent(event)
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Take the keys of the matches in the table too, which would look for rows that begin so."""
+        if watched is self.table and isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
+            action = self._in_table.get(event.key())
+            if action is not None:
+                guarded(action)()
+                return True
+        return bool(super().eventFilter(watched, event))
 
     def _write(self) -> None:
         path, _ = QFileDialog.getSaveFileName(self, "Write the matches", "matches.csv", CSV)

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-import numpy as np
 from psygnal import Signal
 
-from napari_dinosim._napari.coordinates import world_matrix
 from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.image_watch import ImageWatch
 from napari_dinosim._napari.jumping import jump_to, point_in
@@ -18,13 +16,12 @@ from napari_dinosim._napari.placing import place_prompt
 from napari_dinosim._napari.roles import MATCHES, role
 from napari_dinosim._napari.task import Task
 from napari_dinosim.analysis.matches import Match, MatchCriteria, Mutual, find_matches
-from napari_dinosim.planes import axes_of
 from napari_dinosim.prompts import NEGATIVE, POSITIVE, PromptSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from napari.layers import Image, Layer
+    from napari.layers import Layer
 
     from napari_dinosim._napari.controller import Controller
     from napari_dinosim._napari.searched import Searched
@@ -49,9 +46,7 @@ class Request:
     k : int
         The most matches of one image.
     radius : float
-        Smallest distance of two; 0 for two patches.
-    physical : bool
-        Whether the radius is in the units of the world, or in pixels of each image.
+        Smallest distance of two, in pixels of each image; 0 for two patches.
     threshold : float
         Lowest score.
     mutual : bool
@@ -59,7 +54,6 @@ class Request:
 
     k: int = 10
     radius: float = 0.0
-    physical: bool = False
     threshold: float = 0.5
     mutual: bool = False
 
@@ -72,7 +66,6 @@ class _Search:
     maps: FrozenMaps
     planes: list[PlaneIndex]
     criteria: MatchCriteria
-    pixel_size: tuple[float, float]
     exclude: dict[PlaneIndex, list[tuple[float, float]]]
     embeddings: dict[PlaneIndex, PatchEmbeddings]
 
@@ -143,7 +136,6 @@ class Matching:
                     search.criteria,
                     source=search.key,
                     planes=search.planes,
-                    pixel_size=search.pixel_size,
                     exclude=search.exclude,
                     mutual=mutual,
                     embeddings=search.embeddings.get,
@@ -158,11 +150,9 @@ class Matching:
         session, key = self._controller.session, found.key
         planes = session.embedded_planes(key)
         embeddings = {plane: held for plane in planes if (held := session.embeddings(key, plane)) is not None}
-        pixel_size, radius = (1.0, 1.0), request.radius
+        radius = request.radius
         if not request.radius and embeddings:
             radius = AUTOMATIC * max(next(iter(embeddings.values())).grid.footprint)
-        elif request.physical and planes:
-            pixel_size = self._pixel_size(found.image, planes[0])
         exclude: dict[PlaneIndex, list[tuple[float, float]]] = {}
         for prompt in session.prompts:
             grid = embeddings[prompt.plane].grid if prompt.source == key and prompt.plane in embeddings else None
@@ -170,13 +160,7 @@ class Matching:
                 exclude.setdefault(prompt.plane, []).append((prompt.y, prompt.x))
         criteria = MatchCriteria(request.k, radius, request.threshold)
         maps = session.frozen_maps(key).unstretched()
-        return _Search(key, maps, sorted(embeddings), criteria, pixel_size, exclude, embeddings)
-
-    def _pixel_size(self, image: Image, plane: PlaneIndex) -> tuple[float, float]:
-        """Distance of two pixels along the two axes of a plane, in the units of the world."""
-        steps = np.linalg.norm(world_matrix(image, self._controller.viewer.layers.units)[:-1, :-1], axis=0)
-        down, across = axes_of(plane)
-        return float(steps[down]), float(steps[across])
+        return _Search(key, maps, sorted(embeddings), criteria, exclude, embeddings)
 
     def _found(self, request: Request, prompts: PromptSet, matches: list[Match]) -> str:
         self._found_for = prompts

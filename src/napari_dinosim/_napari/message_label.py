@@ -17,7 +17,8 @@ class MessageLabel(Label):
         super().__init__(value=text)
         label = self.native
         label.setWordWrap(True)
-        label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.MinimumExpanding)
+        label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        label.setContentsMargins(10, 2, 10, 6)
         label.setMinimumHeight(LINES * label.fontMetrics().lineSpacing())
         label.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
         flags = Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QGridLayout, QLabel, QPushButton, QSizePolicy, QWidget
+from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QLabel, QPushButton, QWidget
 
 from napari_dinosim._napari.guard import guarded
+from napari_dinosim._napari.laying import describe, laid_out
 from napari_dinosim._napari.measuring import Measuring
 from napari_dinosim._napari.roles import key_of
 from napari_dinosim._napari.section import Section
@@ -65,16 +66,10 @@ class ObjectsSection(Section):
                 "layer's picker (key 5 or L) or type its number.",
             ),
         ]
-        for control, name, tip in tips:
-            control.setAccessibleName(name)
-            control.setToolTip(tip)
-            control.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        describe(tips)
         self.least.setRange(-1, 1)
         self.least.setSingleStep(0.05)
         self.least.setValue(0.8)
-        panel = QWidget()
-        grid = QGridLayout(panel)
-        grid.setContentsMargins(0, 0, 0, 0)
         rows: list[list[tuple[QWidget, int]]] = [
             [(QLabel("Labels"), 1), (self.layer, 3)],
             [(self.measure.native, 4)],
@@ -82,14 +77,7 @@ class ObjectsSection(Section):
             [(QLabel("Alike from"), 2), (self.least, 2)],
             [(self.like, 4)],
         ]
-        for row, parts in enumerate(rows):
-            column = 0
-            for part, width in parts:
-                grid.addWidget(part, row, column, 1, width)
-                column += width
-        for column in range(4):
-            grid.setColumnStretch(column, 1)
-        self.addWidget(panel)
+        self.addWidget(laid_out(rows, 4))
 
     def look(self, _change: object = None) -> None:
         """Show which layers there are, and what is known of the chosen one."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_dinosim._napari.coordinates import apply, to_data, to_world, world_matrix
+from napari_dinosim._napari.layer_labels import COLUMN
 from napari_dinosim._napari.reading import Owner
 from napari_dinosim.planes import axes_of, index_of, others
 from napari_dinosim.prompts import POSITIVE, clean_label
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from napari_dinosim._napari.controller import Controller
     from napari_dinosim._napari.searched import Searched
     from napari_dinosim.records.values import Scalar, SessionRecord
-
-LABEL = "label"
-"""Column of the features that holds the labels."""
 
 
 def describe_points(controller: Controller, names: Mapping[str, str]) -> tuple[PromptRecord, ...]:
@@ -96,7 +94,7 @@ def put_points(
             continue
         points.append(to_data(layer, world[-layer.ndim :], units, shown))
         owners.append(owner)
-        labelled = {LABEL: prompt.label} if LABEL in layer.features or prompt.label != POSITIVE else {}
+        labelled = {COLUMN: prompt.label} if COLUMN in layer.features or prompt.label != POSITIVE else {}
         features.append({**prompt.features, **labelled})
     made = np.array(points, dtype=float).reshape(len(points), layer.ndim)
     controller.prompts.assign(made, owners)
@@ -138,7 +136,7 @@ def _left_out(
 
 
 def _label(features: Mapping[str, Scalar]) -> str:
-    text = features.get(LABEL)
+    text = features.get(COLUMN)
     return clean_label(text) if isinstance(text, str) and text.strip() else POSITIVE
 
 

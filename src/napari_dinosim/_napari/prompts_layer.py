@@ -24,7 +24,8 @@ from napari_dinosim._napari.coordinates import (
 )
 from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.label_book import LOOKS
-from napari_dinosim._napari.point_labels import COLUMN, PointLabels
+from napari_dinosim._napari.layer_labels import COLUMN
+from napari_dinosim._napari.point_labels import PointLabels
 from napari_dinosim._napari.reading import LeftOut, Owner, Reading, read_point
 from napari_dinosim._napari.roles import PROMPTS, claim, is_ours, mark
 from napari_dinosim._napari.undoing import BEGINNINGS, Undoing

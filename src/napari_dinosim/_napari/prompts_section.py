@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QComboBox, QGridLayout, QInputDialog, QLabel, QLineEdit, QPushButton, QSizePolicy, QWidget
+from qtpy.QtWidgets import QComboBox, QInputDialog, QLabel, QLineEdit, QPushButton, QSizePolicy, QWidget
 
 from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.label_book import LOOKS
 from napari_dinosim._napari.label_icon import label_icon
+from napari_dinosim._napari.laying import laid_out
 from napari_dinosim._napari.section import Section
 from napari_dinosim.errors import LabelError
 
@@ -75,9 +76,6 @@ class PromptsSection(Section):
         self.counts.setWordWrap(True)
 
     def _arrange(self) -> None:
-        panel = QWidget()
-        grid = QGridLayout(panel)
-        grid.setContentsMargins(0, 0, 0, 0)
         rows: list[list[tuple[QWidget, int]]] = [
             [(QLabel("Next points"), 1), (self.label, 3)],
             [(self.name, 4)],
@@ -86,17 +84,10 @@ class PromptsSection(Section):
             [(QLabel("Several are"), 1), (self.combine, 3)],
             [(self.counts, 4)],
         ]
-        for row, parts in enumerate(rows):
-            column = 0
-            for part, width in parts:
-                grid.addWidget(part, row, column, 1, width)
-                column += width
         for part in (self.label, self.name, self.relabel, self.rename, self.remove, self.combine, self.counts):
             part.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.counts.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.MinimumExpanding)
-        for column in range(4):
-            grid.setColumnStretch(column, 1)
-        self.addWidget(panel)
+        self.addWidget(laid_out(rows, 4))
 
     def show_choices(self) -> None:
         """Show what is chosen, here or by a key, and how many points each label has."""

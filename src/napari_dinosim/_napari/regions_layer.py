@@ -12,7 +12,7 @@ from superqt.utils import qthrottled
 from napari_dinosim._napari.coordinates import placement_in_world, plane_shape, realign
 from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.label_book import LOOKS
-from napari_dinosim._napari.point_labels import COLUMN
+from napari_dinosim._napari.layer_labels import COLUMN
 from napari_dinosim._napari.prompts_layer import THROTTLE_MS
 from napari_dinosim._napari.region_labels import RegionLabels, faint
 from napari_dinosim._napari.roles import REGIONS, claim, is_ours, mark

@@ -8,7 +8,7 @@ from napari.layers import Labels
 from qtpy.QtWidgets import QComboBox, QGridLayout, QLabel, QPushButton, QSizePolicy, QSpinBox, QWidget
 
 from napari_dinosim._napari.guard import guarded
-from napari_dinosim._napari.region_labels import RELABEL, SWITCH
+from napari_dinosim._napari.region_labels import RegionLabels
 from napari_dinosim._napari.roles import key_of
 from napari_dinosim._napari.section import Section
 from napari_dinosim.representatives import MOST_REPRESENTATIVES
@@ -23,8 +23,9 @@ NO_LABELS = "no Labels layer"
 
 DRAW_TIP = (
     "Make the layer 'DINOSim regions', or take it up again, and draw: polygon, rectangle, ellipse or path. What looks "
-    f"like the inside is searched for, together with the points (Alt+R). On the layer, {SWITCH} switches the label of "
-    f"the next region and {RELABEL.replace('-', '+')} relabels the selected ones."
+    "like the inside is searched for, together with the points (Alt+R). On the layer, "
+    f"{RegionLabels.keys[0]} switches the label of the next region and {RegionLabels.keys[1].replace('-', '+')} "
+    "relabels the selected ones."
 )
 OBJECT_TIP = (
     "Make the object whose number is selected in the Labels layer a region: pick it with the dropper (5), then press "

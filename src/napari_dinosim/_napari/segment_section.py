@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
 from superqt import QLabeledDoubleSlider
 
 from napari_dinosim._napari.guard import guarded
+from napari_dinosim._napari.laying import describe
 from napari_dinosim._napari.section import Section
 from napari_dinosim._napari.segmenting import Segmenting
 from napari_dinosim._napari.task import TaskButton
@@ -100,11 +101,7 @@ class SegmentSection(Section):
             (self.edges, "Edges of the image", "Move outlines to edges of the image nearby (random walker); slower."),
             (self.preview, "Preview", "Show what the labels of the planes on screen would be, as you choose."),
         ]
-        for control, name, tip in tips:
-            control.setAccessibleName(name)
-            control.setToolTip(tip)
-            if not isinstance(control, QCheckBox):
-                control.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        describe(tips)
 
     def _arrange(self) -> None:
         panel = QWidget()

@@ -179,7 +179,7 @@ class Segmenting:
                 if layer is not None:
                     self._dress(layer, table, recipe)
             words = said([(one.taken.found.name, each) for one, found, *_ in made for each in found.values()])
-            return f"Labels of {_count(len(made), 'image')}: layers of yours. {words}"
+            return f"Labels of {_count(len(made), 'image')}: they are yours to paint in. {words}"
 
         self.task.start(work, done, "Cancelled: no labels were made.")
 

@@ -63,7 +63,7 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
         title = Label(value="Encoder")  # above its box, which needs the whole width
         buttons = Container(widgets=[self.start, self.cancel], layout="horizontal", labels=False)
         buttons.margins = (0, 0, 0, 0)
-        rows = [title, self.encoder, self.weights, buttons, self.progress, self.message]
+        rows = [title, self.encoder, self.weights, buttons, self.progress]
         self.body = Container(widgets=rows, labels=False)
         super().__init__(labels=False)
         self.images = ImageList()
@@ -78,6 +78,7 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
     def _arrange(self, groups: dict[str, list[Section]]) -> None:
         """Finish in Qt what magicgui has no words for."""
         self.native.layout().addWidget(scrolled(self.body.native))
+        self.native.layout().addWidget(self.message.native)  # below what scrolls: in sight wherever a person works
         self.margins = (0, 0, 0, 0)
         layout = self.body.native.layout()
         layout.insertWidget(0, self.images)

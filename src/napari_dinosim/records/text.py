@@ -71,11 +71,6 @@ def from_text(kind: type[Record], text: str, name: str = "") -> Record:
     return found
 
 
-def schema(kind: type[Record]) -> dict[str, Any]:
-    """JSON schema of a kind of file."""
-    return _adapter(kind).json_schema()
-
-
 def _adapter(kind: Any) -> TypeAdapter[Any]:
     return _made_adapter(kind)
 
