@@ -15,8 +15,9 @@ from napari_dinosim.figure import MARKS, Mark, Panel, draw_figure, save_figure, 
 from napari_dinosim.figure.scale_bar import scale_bar
 from napari_dinosim.grid import PatchGrid
 from napari_dinosim.image import image_plane
+from napari_dinosim.prompts import RegionPrompt
 from napari_dinosim.pyramid import Pyramid
-from napari_dinosim.regions import Region, RegionPrompt
+from napari_dinosim.regions import Region
 
 
 def panel(name="a", shape=(100, 150), **more):

@@ -13,6 +13,7 @@ import napari_dinosim as dinosim
 from desk import Desk
 from napari_dinosim import PatchGrid, Region, RegionPrompt
 from napari_dinosim.errors import NotEmbeddedError, OutsideImageError, RegionError
+from napari_dinosim.loading import EncoderChoice
 from napari_dinosim.mosaic import Mosaic
 from napari_dinosim.outlines import MOST_PIXELS, outline_of
 from napari_dinosim.prompts import Prompt, PromptSet
@@ -177,6 +178,7 @@ def test_an_object_is_its_mask():
         (lambda: Region.polygon([(-0.4, 999), (-0.4, 151), (-0.3, 160)], SHAPE), OutsideImageError, "outside the im"),
         (lambda: Region.polygon([(-9, 20), (-9, 20.2), (0.1, 20.1)], SHAPE), OutsideImageError, "outside the image"),
         (lambda: Region.path([(3, 3)], SHAPE), RegionError, "n ≥ 2"),
+        (lambda: Region.drawn("ellipse", [(3, 3), (4, 4), (5, 5)], SHAPE), RegionError, r"expected \(4, 2\)"),
         (lambda: Region.mask(np.zeros(SHAPE)), RegionError, "mask: found float64 of shape"),
         (lambda: Region.mask(np.zeros(SHAPE, bool)), RegionError, "found no pixel that is True"),
         (lambda: Region.label(np.zeros(SHAPE, int), 7), RegionError, "object 7: found no pixel of it"),
@@ -396,20 +398,63 @@ def test_more_representatives_than_patches_give_as_many_as_there_are():
     assert not desk.messages
 
 
-def test_a_file_keeps_the_vectors_of_regions():
-    from napari_dinosim.records.making import prompt_set, record_image, record_query, record_session
+def test_a_file_keeps_regions_as_they_were_drawn():
+    from napari_dinosim.records.making import record_image, record_query, record_session
+    from napari_dinosim.records.replay import replay
+    from napari_dinosim.records.text import from_text, to_text
+    from napari_dinosim.records.values import SessionRecord
 
     desk = Desk()
     image = as_bytes(halves())
+    ring = np.hypot(*(np.indices(image.shape[:2]) - np.array([30, 60])[:, None, None]))
+    drawn = (
+        square("a", 0, 64, 32, representatives=2),
+        RegionPrompt("a", Region.mask((ring < 25) & (ring > 12)), label="negative"),
+        RegionPrompt("a", Region.drawn("ellipse", [(5, 90), (5, 120), (30, 130), (30, 100)], image.shape[:2])),
+        RegionPrompt("a", Region.path([(40, 5), (60, 5), (60, 40), (40, 5)], image.shape[:2])),
+    )
     desk.add("a", image)
-    desk.session.set_prompts(PromptSet(regions=(square("a", 0, 64, 32, representatives=2), square("a", 90, 140, 30))))
+    desk.session.set_prompts(PromptSet(regions=drawn))
     desk.start()
     before = desk.session.shown_map("a").scores.clone()
-    record = record_query(desk.session)
-    assert record.labels[-1] == "positive"
-    found = prompt_set(record_session(desk.session, [record_image("a", image)]), {"a"})
-    assert len(found.loose) == len(record.labels) >= 2
-    desk.session.set_prompts(found)
-    np.testing.assert_allclose(desk.session.shown_map("a").scores, before, atol=1e-6)
-    desk.session.set_prompts(PromptSet(regions=(square("b", 0, 64, 32), square("a", 2, 10, 30, shape=(400, 500)))))
-    assert prompt_set(record_session(desk.session, [record_image("a", image)]), {"a"}).loose == ()
+    record = from_text(SessionRecord, to_text(record_session(desk.session, [record_image("a", image)])))
+    again = replay(record, {"a": image}, encoder=MeanColourEncoder(), accept_differences=True)
+    np.testing.assert_allclose(again.map("a").scores, before, atol=1e-6)
+    assert [region.kind for region in record.regions] == ["polygon", "polygon", "ellipse", "line"]
+    vectors = record_query(desk.session)  # of other images, what is in them is looked for
+    assert vectors.labels == ("positive", "positive", "negative", "positive", "positive")
+
+
+def test_a_region_that_lies_in_no_part_of_another_image_is_told():
+    from napari_dinosim.records.drawn import RegionRecord
+    from napari_dinosim.records.making import record_image
+    from napari_dinosim.records.replay import replay
+    from napari_dinosim.records.values import EncoderRecord, Place, PromptRecord, SessionRecord
+
+    image = as_bytes(halves())
+    record = SessionRecord(
+        encoder=EncoderRecord(EncoderChoice("builtin")),
+        images=(record_image("a", image),),
+        prompts=(PromptRecord(Place("a", 3, 3)),),
+        regions=(RegionRecord("line", "a", ((900, 900), (910, 920))),),
+    )
+    assert replay(record, {"a": image}, encoder=MeanColourEncoder()).notes[0].startswith("Region 1 was left out: ")
+
+
+@pytest.mark.parametrize(
+    ("facts", "told"),
+    [
+        (
+            {"kind": "polygon", "image": "a", "vertices": ((1, 2), (3, 4))},
+            "with 2 vertices in its image",
+        ),
+        ({"kind": "ellipse", "world": ((1, 2),) * 5}, "with 5 vertices in the world, expected 4"),
+        ({"kind": "line", "image": "a", "vertices": ((1, 2), (3, 4)), "representatives": 0}, "found 0 representatives"),
+    ],
+)
+def test_regions_of_a_file_that_are_none(facts, told):
+    from napari_dinosim.errors import RecordError
+    from napari_dinosim.records.drawn import RegionRecord
+
+    with pytest.raises(RecordError, match=told):
+        RegionRecord(**facts)

@@ -38,6 +38,7 @@ from .loading import EncoderChoice as EncoderChoice
 from .panels import session_figure as session_figure
 from .prompts import Prompt as Prompt
 from .prompts import PromptSet as PromptSet
+from .prompts import RegionPrompt as RegionPrompt
 from .records.files import load_session as load_session
 from .records.files import save_session as save_session
 from .records.making import record_image as record_image
@@ -48,7 +49,6 @@ from .records.queries import save_query as save_query
 from .records.replay import replay as replay
 from .records.values import SessionRecord as SessionRecord
 from .regions import Region as Region
-from .regions import RegionPrompt as RegionPrompt
 from .sampling import Sampling as Sampling
 from .session import SimilaritySession as SimilaritySession
 from .similarity import Query as Query

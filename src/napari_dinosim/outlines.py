@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -13,6 +13,15 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     Shape = tuple[int, int]
+
+Kind = Literal["polygon", "rectangle", "ellipse", "path", "line"]
+"""What a shape is drawn as, in napari's words."""
+
+OPEN = ("line", "path")
+"""Kinds of shapes that are lines: what lies under them is meant, unless they are closed."""
+
+ELLIPSE_VERTICES = 64
+"""An ellipse is looked at as a polygon of so many vertices: less than 0.2 % of its area is missed."""
 
 MOST_PIXELS = 1 << 20
 """Of a region in a larger rectangle of pixels, only every second, third, … row and column is looked at: about 5 ms."""
@@ -38,6 +47,35 @@ def checked(vertices: ArrayLike, least: int) -> NDArray[np.float64]:
     if not np.isfinite(places).all():
         raise RegionError("region: found a vertex that is NaN or infinite, expected pixels. Delete it or draw it anew.")
     return places
+
+
+def is_closed(kind: str, vertices: NDArray[np.float64]) -> bool:
+    """Whether a shape has an inside; a path has one where it ends just where it begins, as outlines of objects do."""
+    ends_where_it_begins = len(vertices) > 3 and np.array_equal(vertices[0], vertices[-1])
+    return kind not in OPEN or (kind == "path" and ends_where_it_begins)
+
+
+def drawn_as(kind: str, vertices: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Vertices of the polygon or path that a shape is drawn as.
+
+    Parameters
+    ----------
+    kind : {"polygon", "rectangle", "ellipse", "path", "line"}
+    vertices : ndarray of shape (n, d)
+        Of an ellipse, the corners of the box around it, which may be turned and sheared.
+
+    Returns
+    -------
+    ndarray of shape (m, d)
+    """
+    if kind != "ellipse":
+        return vertices
+    first, second, _, last = vertices
+    angle = np.linspace(0, 2 * np.pi, ELLIPSE_VERTICES, endpoint=False)[:, None]
+    found: NDArray[np.float64] = (
+        vertices.mean(axis=0) + np.cos(angle) * (second - first) / 2 + np.sin(angle) * (last - first) / 2
+    )
+    return found
 
 
 def outside(places: NDArray[np.float64], shape: Shape) -> OutsideImageError:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from napari_dinosim.figure.drawing import Scale
     from napari_dinosim.frozen import FrozenMaps
     from napari_dinosim.planes import PlaneIndex
-    from napari_dinosim.regions import RegionPrompt
+    from napari_dinosim.prompts import RegionPrompt
     from napari_dinosim.session import SimilaritySession
     from napari_dinosim.states import ImageInput
 

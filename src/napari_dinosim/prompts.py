@@ -10,7 +10,7 @@ from napari_dinosim.errors import LabelError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from napari_dinosim.regions import RegionPrompt
+    from napari_dinosim.regions import Region
 
 Combine = Literal["max", "mean", "top"]
 """How the cosines of several prompts become one: their maximum, their mean, or the soft mean of the highest few."""
@@ -90,6 +90,38 @@ class Prompt:
     x: float
     plane: tuple[int, ...] = ()
     label: str = POSITIVE
+
+    def __post_init__(self) -> None:
+        check_label(self.label)
+
+
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+class RegionPrompt:
+    """One region that is looked for.
+
+    Parameters
+    ----------
+    source : str
+        Key of the input that it lies in.
+    region : Region
+    plane : tuple of int
+        Index along the leading axes (t, z, …); empty for a single plane.
+    label : str
+        ``"positive"``, ``"negative"`` or the name of a class, as of a prompt.
+    representatives : int
+        How many vectors stand for it: 1 for the mean of its patches, more for centres found by k-means.
+
+    Raises
+    ------
+    LabelError
+        If the label is empty, or not written as :func:`napari_dinosim.prompts.clean_label` gives it.
+    """
+
+    source: str
+    region: Region
+    plane: tuple[int, ...] = ()
+    label: str = POSITIVE
+    representatives: int = 1
 
     def __post_init__(self) -> None:
         check_label(self.label)

@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from napari_dinosim.embeddings import PatchEmbeddings
     from napari_dinosim.errors import DinosimError
     from napari_dinosim.planes import PlaneIndex
-    from napari_dinosim.prompts import PromptSet
-    from napari_dinosim.regions import RegionPrompt
+    from napari_dinosim.prompts import PromptSet, RegionPrompt
     from napari_dinosim.similarity import Query
 
 

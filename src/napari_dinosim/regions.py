@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 
-from napari_dinosim.errors import LabelError, RegionError
-from napari_dinosim.outlines import checked, filled, outside, rectangle, step_of, traced
-from napari_dinosim.prompts import POSITIVE, clean_label
+from napari_dinosim.errors import RegionError
+from napari_dinosim.outlines import checked, drawn_as, filled, is_closed, outside, rectangle, step_of, traced
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from napari_dinosim.grid import PatchGrid
-    from napari_dinosim.planes import PlaneIndex
+    from napari_dinosim.outlines import Kind
 
 
 MOST_SPREAD = 32
@@ -53,7 +52,7 @@ class Covered(NamedTuple):
 class Region:
     """Some pixels of an image plane.
 
-    Made by :meth:`polygon`, :meth:`path`, :meth:`mask` or :meth:`label`.
+    Made by :meth:`polygon`, :meth:`path`, :meth:`drawn`, :meth:`mask` or :meth:`label`.
 
     Parameters
     ----------
@@ -65,6 +64,10 @@ class Region:
         Which pixels of the rectangle they are, of every ``step``-th row and column.
     step : int
         1 but for huge regions.
+    kind : str
+        What it was drawn as: ``"polygon"``, …; or ``"mask"``.
+    vertices : ndarray of shape (k, 2), optional
+        (y, x) of what was drawn.
 
     Examples
     --------
@@ -78,6 +81,8 @@ class Region:
     left: int
     inside: NDArray[np.bool_]
     step: int = 1
+    kind: str = "mask"
+    vertices: NDArray[np.float64] | None = None
 
     @property
     def pixels(self) -> int:
@@ -107,7 +112,7 @@ class Region:
         OutsideImageError
             If no part of it lies in the image.
         """
-        return cls._drawn(checked(vertices, 3), shape, closed=True)
+        return cls.drawn("polygon", vertices, shape)
 
     @classmethod
     def path(cls, vertices: ArrayLike, shape: tuple[int, int]) -> Self:
@@ -127,7 +132,35 @@ class Region:
         OutsideImageError
             If no part of it lies in the image.
         """
-        return cls._drawn(checked(vertices, 2), shape, closed=False)
+        return cls._made("line", checked(vertices, 2), shape, closed=False)
+
+    @classmethod
+    def drawn(cls, kind: Kind, vertices: ArrayLike, shape: tuple[int, int]) -> Self:
+        """Pixels of a shape as napari draws it.
+
+        Parameters
+        ----------
+        kind : {"polygon", "rectangle", "ellipse", "path", "line"}
+            A path that ends just where it begins has an inside, as a polygon has.
+        vertices : array_like of shape (n, 2)
+            (y, x) in pixels; of an ellipse, the four corners of the box around it.
+        shape : tuple of int
+            (height, width) of the image, in pixels.
+
+        Raises
+        ------
+        RegionError
+            If these are no vertices of such a shape.
+        OutsideImageError
+            If no part of it lies in the image.
+        """
+        places = np.asarray(vertices, dtype=float)
+        if kind == "ellipse" and places.shape != (4, 2):
+            raise RegionError(
+                f"region: found vertices of shape {places.shape}, expected (4, 2): the box of an ellipse."
+            )
+        closed = is_closed(kind, places)
+        return cls._made(kind, checked(places, 3 if closed else 2), shape, closed=closed)
 
     @classmethod
     def mask(cls, mask: ArrayLike) -> Self:
@@ -188,18 +221,19 @@ class Region:
         return cls.mask(marked)
 
     @classmethod
-    def _drawn(cls, places: NDArray[np.float64], shape: tuple[int, int], *, closed: bool) -> Self:
+    def _made(cls, kind: str, vertices: NDArray[np.float64], shape: tuple[int, int], *, closed: bool) -> Self:
         """Region of a shape; where it holds no pixel's centre, the pixel under the mean of its vertices."""
+        places = drawn_as(kind, vertices)
         (top, left), (bottom, right) = rectangle(places, shape)
         step = step_of(bottom - top, right - left)
         ys, xs = np.arange(top, bottom, step), np.arange(left, right, step)
         inside = filled(places, ys, xs) if closed else traced(places, ys, xs, step)
         if inside.any():
-            return cls(shape, top, left, inside, step)
+            return cls(shape, top, left, inside, step, kind, vertices)
         y, x = np.floor(places.mean(axis=0) + 0.5)
         if not (0 <= y < shape[0] and 0 <= x < shape[1]):
             raise outside(places, shape)
-        return cls(shape, int(y), int(x), np.ones((1, 1), dtype=bool))
+        return cls(shape, int(y), int(x), np.ones((1, 1), dtype=bool), 1, kind, vertices)
 
     def patches(self, grid: PatchGrid) -> Covered:
         """Patches that hold any of the pixels, and how many each.
@@ -244,37 +278,3 @@ class Region:
     def is_small(self, grid: PatchGrid) -> bool:
         """Whether it is smaller than a patch, and so stands for more than it covers."""
         return self.pixels < grid.footprint[0] * grid.footprint[1]
-
-
-@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
-class RegionPrompt:
-    """One region that is looked for.
-
-    Parameters
-    ----------
-    source : str
-        Key of the input that it lies in.
-    region : Region
-    plane : tuple of int
-        Index along the leading axes (t, z, …); empty for a single plane.
-    label : str
-        ``"positive"``, ``"negative"`` or the name of a class, as of a prompt.
-    representatives : int
-        How many vectors stand for it: 1 for the mean of its patches, more for centres found by k-means.
-
-    Raises
-    ------
-    LabelError
-        If the label is empty, or not written as :func:`napari_dinosim.prompts.clean_label` gives it.
-    """
-
-    source: str
-    region: Region
-    plane: PlaneIndex = ()
-    label: str = POSITIVE
-    representatives: int = 1
-
-    def __post_init__(self) -> None:
-        clean = clean_label(self.label)
-        if clean != self.label:
-            raise LabelError(f"label: found {self.label!r}, expected {clean!r}. Put it through clean_label first.")

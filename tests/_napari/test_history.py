@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from napari.layers import Points
 
 from napari_dinosim._napari.history import DEPTH, History
+from napari_dinosim._napari.point_state import PointsState
 from napari_dinosim._napari.reading import Owner
 
 COLOURS = {"positive": "red", "negative": "blue", "root": "lime"}
@@ -68,7 +69,7 @@ STEPS = {
 @pytest.mark.parametrize("step", STEPS)
 def test_a_step_is_told_undone_and_done_again(step):
     layer = labelled()
-    history, before = History(layer), looks(layer)
+    history, before = History(layer, PointsState), looks(layer)
     STEPS[step](layer)
     history.record()
     after = looks(layer)
@@ -84,7 +85,7 @@ def test_a_step_is_told_undone_and_done_again(step):
 
 def test_a_paste_is_a_step_with_all_its_looks():
     layer = labelled()
-    history = History(layer)
+    history = History(layer, PointsState)
     paste(layer, 1)
     history.record()
     pasted = looks(layer)
@@ -96,14 +97,14 @@ def test_a_paste_is_a_step_with_all_its_looks():
 
 def test_nothing_happens_where_there_is_nothing_to_undo_or_redo():
     layer = labelled()
-    history, before = History(layer), looks(layer)
+    history, before = History(layer, PointsState), looks(layer)
     assert history.undo() == history.redo() == ""
     assert looks(layer) == before
 
 
 def test_a_new_step_drops_what_was_undone():
     layer = labelled()
-    history = History(layer)
+    history = History(layer, PointsState)
     layer.add((7, 8))
     history.record()
     history.undo()
@@ -115,7 +116,7 @@ def test_a_new_step_drops_what_was_undone():
 
 def test_what_nobody_told_of_is_a_step_of_its_own():
     layer = labelled()
-    history = History(layer)
+    history = History(layer, PointsState)
     layer.data[0, 1] = 70
     assert history.undo() == "1 point moved"
     assert layer.data.tolist() == [[1, 2], [3, 4]]
@@ -123,7 +124,7 @@ def test_what_nobody_told_of_is_a_step_of_its_own():
 
 def test_looks_alone_are_no_step_and_come_back_with_their_points():
     layer = labelled()
-    history = History(layer)
+    history = History(layer, PointsState)
     layer.size, layer.shown = [3, 9], [True, False]
     history.record()
     assert history.undoable == ""
@@ -136,7 +137,7 @@ def test_looks_alone_are_no_step_and_come_back_with_their_points():
 
 def test_a_column_of_features_for_no_points_is_no_step():
     layer = Points(np.empty((0, 2)))
-    history = History(layer)
+    history = History(layer, PointsState)
     layer.features = {"label": np.empty(0, dtype=object)}
     history.record()
     assert history.undoable == ""
@@ -144,7 +145,7 @@ def test_a_column_of_features_for_no_points_is_no_step():
 
 def test_a_column_that_comes_later_goes_again():
     layer = Points([(1, 2), (3, 4)])
-    history = History(layer)
+    history = History(layer, PointsState)
     layer.features = pd.DataFrame({"label": ["a", "b"]})
     history.record()
     assert history.undo() == "2 points relabelled"
@@ -155,7 +156,7 @@ def test_a_column_that_comes_later_goes_again():
 
 def test_the_label_that_is_chosen_for_the_next_point_stays():
     layer = labelled()
-    history = History(layer)
+    history = History(layer, PointsState)
     layer.add((7, 8))
     history.record()
     layer.selected_data = set()
@@ -171,7 +172,7 @@ def test_the_label_that_is_chosen_for_the_next_point_stays():
 def test_colours_that_follow_from_the_features_go_on_doing_so():
     features = {"label": np.array(["a", "b"], dtype=object)}
     layer = Points([(1, 2), (3, 4)], features=features, face_color="label", face_color_cycle=["red", "blue"])
-    history, before = History(layer), layer.face_color.copy()
+    history, before = History(layer, PointsState), layer.face_color.copy()
     layer.features = {"label": np.array(["b", "b"], dtype=object)}
     history.record()
     history.undo()
@@ -181,7 +182,7 @@ def test_colours_that_follow_from_the_features_go_on_doing_so():
 
 def test_delete_finds_no_selected_point_that_is_gone():
     layer = labelled()
-    history = History(layer)
+    history = History(layer, PointsState)
     layer.add([(7, 8), (9, 9)])  # and they are selected
     history.record()
     history.undo()
@@ -191,7 +192,7 @@ def test_delete_finds_no_selected_point_that_is_gone():
 
 def test_depth_is_bounded():
     layer = labelled()
-    history = History(layer)
+    history = History(layer, PointsState)
     for index in range(DEPTH + 5):
         layer.add((index, 0))
         history.record()
@@ -208,7 +209,7 @@ def test_depth_is_bounded():
 
 def test_owners_belong_to_a_moment():
     layer = labelled()
-    history = History(layer)
+    history = History(layer, PointsState)
     first, second = (point.tobytes() for point in layer.data)
     a, b = Owner("a", ()), Owner("b", (3,))
     history.keep_owners({first: a, second: b})
@@ -276,7 +277,7 @@ def act(layer: Points, points: list, action: tuple) -> list:
 @given(st.lists(ACTIONS, max_size=25))
 def test_any_sequence_is_as_a_plain_list_has_it(actions):
     layer = labelled()
-    history = History(layer)
+    history = History(layer, PointsState)
     past, present, future = [], [((1, 2), "positive"), ((3, 4), "negative")], []
     for action in actions:
         if action == ("undo",):

@@ -14,7 +14,8 @@ from qtpy.QtWidgets import QFileDialog
 from events import spin
 from napari_dinosim._napari.corresponding import Corresponding
 from napari_dinosim._napari.matches_section import MatchesSection
-from napari_dinosim._napari.matching import Matching, Request
+from napari_dinosim._napari.matching import Matching
+from napari_dinosim.records.tools import MatchChoices
 
 GREY, RED = (90, 90, 90), (250, 10, 10)
 PLANTED = {(1, 6): (250, 40, 10), (4, 1): (250, 70, 30), (3, 8): (250, 110, 60)}
@@ -43,7 +44,7 @@ def matching(bench):
 
 
 def find(matching, **choices) -> None:
-    matching.find(Request(**{"k": 3, "threshold": 0.8, **choices}))
+    matching.find(MatchChoices(**{"k": 3, "threshold": 0.8, **choices}))
     assert spin(20, lambda: not matching.task.running)
     spin(0.05)
 
@@ -129,7 +130,7 @@ def test_too_few_matches_are_told(bench, matching, choices, told):
 
 def test_without_a_map_it_is_told(bench, matching):
     bench.add(seen(), name="seen")
-    matching.find(Request())
+    matching.find(MatchChoices())
     assert bench.told[-1][1]
     assert bench.told[-1][0].startswith("There is no map yet")
     matching.step(1)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from napari.layers import Image, Labels
+from napari.utils.colormaps.standardize_color import transform_color
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from skimage.draw import polygon2mask
@@ -15,11 +16,13 @@ from napari_dinosim._napari.controller import Controller
 from napari_dinosim._napari.encoder_choices import patch_size
 from napari_dinosim._napari.label_book import LOOKS
 from napari_dinosim._napari.regions_section import RegionsSection
+from napari_dinosim._napari.undo_section import UndoSection
 from napari_dinosim.loading import EncoderChoice, EncoderSlot
 from pictures import colours
 
 SHAPE = (100, 150)
 PATCH = 16
+CONTROL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
 POLYGON = np.array([(12.3, 70.2), (20.4, 131.6), (71.7, 118.1), (50.2, 90.9)])
 PLACE = {
     "scale": (0.5, 1.5),
@@ -435,3 +438,48 @@ def test_a_rectangle_drawn_beside_every_image_is_told_and_one_on_it_found(desk):
     drawn = regions.data[1]
     np.testing.assert_allclose([drawn.min(axis=0), drawn.max(axis=0)], [(20.2, 40.2), (59.8, 109.8)], atol=0.5)
     assert_map(found, layer, expected_map(image / 255, mean_of(image / 255, inside(drawn))))
+
+
+# ---- undo ------------------------------------------------------------------------------------------------------------
+
+
+def test_keys_and_buttons_undo_what_was_drawn_moved_relabelled_and_deleted(desk):
+    layer = Image(colours(*SHAPE), name="a")
+    found = desk(layer)
+    found.start()
+    found.click(layer, (90, 10))
+    found.controller.draw_regions()
+    regions = found.controller.regions.layer
+    for corner in POLYGON:
+        found.click(layer, corner)
+        found.key(Qt.Key.Key_Z, CONTROL)
+        assert found.viewer.status.startswith("Finish what you draw first")
+    found.key(Qt.Key.Key_Escape)
+    assert spin(5, lambda: len(found.session.prompts.regions) == 1)
+    drawn = regions.data[0].copy()
+    regions.mode = "select"
+    middle = drawn.mean(axis=0)
+    found.drag(layer, middle, middle + (10, -20))
+    assert np.abs(regions.data[0] - drawn).max() > 5
+    regions.selected_data = {0}
+    found.controller.prompts.labels.book.choose("negative")
+    found.key(Qt.Key.Key_K, SHIFT)
+    found.key(Qt.Key.Key_Delete)
+    assert not regions.data
+    undoing, told = found.controller.regions.undoing, []
+    for _ in range(4):
+        found.key(Qt.Key.Key_Z, CONTROL)
+        told.append(undoing.redoable)
+    assert told == [f"1 region {what}" for what in ("deleted", "relabelled", "moved", "added")]
+    assert (len(regions.data), len(found.prompts.data)) == (0, 1)
+    buttons = found.widget.section(UndoSection).buttons
+    assert buttons.redo.toolTip().startswith("Redo: 1 region added (Ctrl+Shift+Z while the regions layer")
+    for _ in range(3):
+        buttons.redo.click()
+        spin(0.1)
+    assert [region.label for region in found.session.prompts.regions] == ["negative"]
+    assert np.abs(regions.data[0] - drawn).max() > 5
+    np.testing.assert_allclose(regions.edge_color[0], transform_color(LOOKS["negative"].colour)[0], atol=0.01)
+    found.viewer.layers.selection.active = found.prompts
+    buttons.undo.click()
+    assert (len(regions.data), len(found.prompts.data)) == (1, 0)

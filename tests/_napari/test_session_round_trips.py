@@ -12,8 +12,15 @@ from napari.utils.colormaps import Colormap
 
 from events import spin
 from napari_dinosim._napari import opening
+from napari_dinosim._napari.features_section import FeaturesSection
+from napari_dinosim._napari.figure_section import OVER, FigureSection
 from napari_dinosim._napari.limits import Intensities
+from napari_dinosim._napari.matches_section import MatchesSection
+from napari_dinosim._napari.objects_section import ObjectsSection
+from napari_dinosim._napari.segment_section import SegmentSection
+from napari_dinosim.analysis.recipe import Segmentation
 from napari_dinosim.intensity import Intensity
+from napari_dinosim.records.files import load_session
 from sessions import answer, begin, close, layers_of, opened, question, save
 
 
@@ -71,9 +78,52 @@ def channels_along_an_axis(found) -> None:
     found.click(stack, (0, 20, 70))
 
 
+def with_regions_and_choices_of_tools(found) -> None:
+    """A turned ellipse, a negative polygon, a line beside all images; and what maps are made into."""
+    first = layers_of(found)["a"]
+    first.rotate, first.translate = 30, (5, 7)
+    found.start()
+    found.click(first, (20, 70))
+    controller, section = found.controller, found.widget.section
+    controller.draw_regions()
+    regions = controller.regions.layer
+    regions.add(np.array([(10, 20), (16, 40), (30, 36), (24, 16)]), shape_type="ellipse")
+    regions.add(np.array([(-90, -90), (-80, -70)]), shape_type="line")
+    controller.prompts.labels.book.choose("negative")
+    regions.add(np.array([(40, 50), (55, 60), (45, 80)]), shape_type="polygon")
+    regions.features = {"label": list(regions.features["label"]), "note": ["x", "", "y"]}
+    controller.regions.represent_by(3)
+    matches, features, figure = section(MatchesSection), section(FeaturesSection), section(FigureSection)
+    matches.count.setValue(7)
+    matches.mutual.setChecked(True)
+    features.method.value, features.count.value = "agglomerative", 9
+    figure.place.value, figure.dpi.value, figure.caption.value = OVER, 120, False
+    section(ObjectsSection).least.setValue(0.65)
+    segment = section(SegmentSection)
+    segment.scale.setCurrentIndex(1)
+    segment.method.setCurrentIndex(3)
+    segment.slider.setValue(0.25)
+    segment.size.setText("40")
+    segment.holes.click()
+    assert spin(10, lambda: controller.regions.representatives == 3)
+    assert controller.tools.choices.segmentation == Segmentation(
+        0.25, "cosine", "multi-otsu", upper=2, minimum_size=40, fill_holes=True
+    )
+
+
+def rounded(value):
+    """Numbers to 9 digits: of a turned image, a place comes back a little rounded."""
+    if isinstance(value, dict):
+        return {key: rounded(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [rounded(one) for one in value]
+    return float(f"{value:.9g}") if isinstance(value, float) else value
+
+
 @pytest.mark.parametrize(
     ("names", "do"),
     [
+        (["a", "b"], with_regions_and_choices_of_tools),
         (["stack"], one_plane),
         (["stack"], along_other_axes),
         (["a", "b"], left_out_and_read_by_its_own),
@@ -107,7 +157,9 @@ def test_what_is_opened_is_what_was_saved(desk, tmp_path, monkeypatch, names, do
     for image in (*first["images"], *second["images"]):  # a table of colours comes back a little rounded
         for channel in image["channels"]:
             del channel["colours"]
-    assert first == second
+    assert rounded(first) == rounded(second)
+    assert load_session(tmp_path / "1.json").tools == again.controller.tools.choices
+    assert len(again.session.prompts.regions) == sum(region["image"] is not None for region in first["regions"])
 
 
 @pytest.fixture
@@ -158,9 +210,9 @@ def test_points_of_files_are_asked_about_and_kept(desk, file, monkeypatch):
     assert spin(10, lambda: len(found.controller.prompts.loose) == 1)
     kept = found.controller.prompts.loose
     begin(section, monkeypatch, file)
-    assert "There is 1 point already, 1 of a file or a region." in answer("Keep both")
+    assert "There is already: 1 point of a file. Replace it" in answer("Keep both")
     assert spin(10, lambda: len(found.session.prompts) == 1)
     assert found.controller.prompts.loose == kept
     begin(section, monkeypatch, file)
-    assert "There are 2 points already, 1 of a file or a region." in answer("Replace")
+    assert "There are already: 1 point, 1 point of a file. Replace them" in answer("Replace")
     assert spin(10, lambda: not found.controller.prompts.loose)

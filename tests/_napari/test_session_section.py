@@ -108,7 +108,7 @@ def test_points_that_are_there_are_asked_about(desk, folder, monkeypatch):
     found.controller.prompts.labels.book.choose("positive")
     found.click(layers_of(found)["one"], (5, 5))
     begin(section, monkeypatch, folder / "session.json")
-    assert "There are 4 points already" in answer("Cancel")
+    assert "There are already: 4 points. Replace them" in answer("Cancel")
     spin(0.2)
     assert len(found.prompts.data) == 4
     begin(section, monkeypatch, folder / "session.json")
@@ -119,6 +119,22 @@ def test_points_that_are_there_are_asked_about(desk, folder, monkeypatch):
     assert spin(10, lambda: len(found.prompts.data) == 3)
     found.controller.prompts.undoing.undo()
     assert spin(5, lambda: len(found.prompts.data) == 7), "replaced points cannot be had again"
+
+
+def test_regions_that_are_replaced_can_be_had_again(desk, folder, monkeypatch):
+    found = saved(desk, folder, monkeypatch)
+    section = found.widget.section(SessionSection)
+    found.controller.draw_regions()
+    regions = found.controller.regions.layer
+    regions.add(np.array([(5, 5), (20, 5), (20, 30)]), shape_type="polygon")
+    found.wait()
+    begin(section, monkeypatch, folder / "session.json")
+    assert "There are already: 3 points, 1 region. Replace them" in answer("Replace")
+    assert spin(10, lambda: not regions.data)
+    assert found.session.prompts.regions == ()
+    found.controller.regions.undoing.undo()
+    assert spin(5, lambda: len(found.session.prompts.regions) == 1)
+    assert regions.data[0].tolist() == [[5, 5], [20, 5], [20, 30]]
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from napari_dinosim.records.making import embedded_by, prompt_set, record_image,
 from napari_dinosim.records.replay import replay
 from napari_dinosim.records.signature import sign
 from napari_dinosim.records.values import Difference, EncoderRecord, Place, PromptRecord, SessionRecord
+from napari_dinosim.states import ImageInput
 from planted import MeanColourEncoder, planted_spec
 
 ENCODER = MeanColourEncoder(planted_spec(16), "a@planted")
@@ -217,7 +218,8 @@ def test_nothing_embedded_has_no_identity(desk):
 
 def test_points_that_lie_in_no_image_are_kept_and_not_searched(saved):
     more = replace(saved, prompts=(*saved.prompts, PromptRecord(None, world=(3.0, 4.0))))
-    assert prompt_set(more, {"left"}) == PromptSet((Prompt("left", 20, 100),), "mean")
+    image = ImageInput("left", LEFT.shape[:2], lambda _plane: None)
+    assert prompt_set(more, {"left": image}) == (PromptSet((Prompt("left", 20, 100),), "mean"), [])
 
 
 def test_a_note_is_kept_of_what_was_told(saved, images):

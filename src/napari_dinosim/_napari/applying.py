@@ -10,6 +10,7 @@ from napari_dinosim._napari.coordinates import spatial_shape, to_world
 from napari_dinosim._napari.kept import Kept
 from napari_dinosim._napari.limits import Intensities
 from napari_dinosim._napari.point_records import put_points
+from napari_dinosim._napari.region_records import put_regions
 from napari_dinosim._napari.resolution import Cover, Resolution
 from napari_dinosim._napari.roles import key_of
 from napari_dinosim.planes import axes_of, index_of, others
@@ -58,19 +59,21 @@ def apply_session(
     controller.stretch_over(settings.normalisation)
     controller.session.set_threshold(settings.threshold)
     controller.combine(settings.combine)
+    controller.tools.restore(record.tools)
     controller.prompts.loose = (*controller.prompts.loose, *loose_of(record)) if append else loose_of(record)
     if not controller.offering.checked():
         controller.read_prompts()
         return "Session opened; none of its images is here."
     _turn_to(controller, record, images)
     controller.start()
-    placed, lost = put_points(controller, record, images, append=append)
+    points, lost = put_points(controller, record, images, append=append)
+    reference = max(reversed(controller.checked()), key=lambda layer: layer.ndim)
+    regions, lost_regions = put_regions(controller, record, images, reference, append=append)
     controller.read_prompts()
-    text = f"Session opened: {placed} point{'s' * (placed != 1)}."
-    if lost:
-        text += f" {lost} left out, whose image is not here."
-    if controller.session.prompts.regions:
-        text += " The regions that are here are looked for as well."
+    text = f"Session opened: {points} point{'s' * (points != 1)}"
+    text += f" and {regions} region{'s' * (regions != 1)}." if regions else "."
+    if lost + lost_regions:
+        text += f" {lost + lost_regions} left out, whose image is not here."
     if left:
         text += f" {left} other image{'s' * (left > 1)} left unchecked."
     return text

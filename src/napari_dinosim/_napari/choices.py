@@ -11,6 +11,7 @@ from napari_dinosim._napari.map_looks import redress
 from napari_dinosim._napari.preferences import with_live
 from napari_dinosim._napari.roles import key_of
 from napari_dinosim._napari.sentences import CLICK, FIRST, INTENSITY_CHANGED, RESOLUTION_CHANGED
+from napari_dinosim._napari.tools import Tools
 from napari_dinosim.errors import ImageError
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class Choices:
     def __init__(self) -> None:
         self.combined_by: Combine = "max"
         self.shows_patches = False
+        self.tools = Tools()
 
     def read_prompts(self) -> None:
         """Replace the session's prompts by what the points say."""

@@ -13,12 +13,13 @@ from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.legend import Legend
 from napari_dinosim._napari.section import Section
 from napari_dinosim._napari.task import TaskButton
+from napari_dinosim.records.tools import ClusterChoices
 
 if TYPE_CHECKING:
     from napari_dinosim._napari.controller import Controller
 
 METHODS = [("k-means", "k-means"), ("agglomerative", "agglomerative")]
-FIRST_COUNT, MOST = 6, 255
+MOST = 255
 
 OUTDATED = "Out of date: what is embedded, or checked, is another. Press again."
 LOOK_MS = 150
@@ -52,7 +53,11 @@ class FeaturesSection(Section):
             "something small but different keeps a cluster of its own.",
         )
         self.count = SpinBox(
-            label="Number", value=FIRST_COUNT, min=2, max=MOST, tooltip="How many clusters, over all images together."
+            label="Number",
+            value=ClusterChoices().count,
+            min=2,
+            max=MOST,
+            tooltip="How many clusters, over all images together.",
         )
         self.clusters = TaskButton(
             self.features.clusters,
@@ -75,6 +80,7 @@ class FeaturesSection(Section):
     def shutdown(self) -> None:
         """Stop what runs, and look no more whether it is out of date."""
         self._look.cancel()
+        self._controller.tools.restored.disconnect(self._show, missing_ok=True)
         for signal in self._signals():
             signal.disconnect(self._on_change)
         self.features.shutdown()
@@ -88,6 +94,10 @@ class FeaturesSection(Section):
         self._on_change = lambda *_changed: self._look()
         for signal in self._signals():
             signal.connect(self._on_change)
+        choose, self._show = guarded(self._choose), guarded(self.show_choices)
+        for box in (self.method, self.count):
+            box.changed.connect(choose)
+        self._controller.tools.restored.connect(self._show)
         for task in (self.features.colours, self.features.clusters):
             task.told.connect(self._controller.told.emit)
         self.features.explained.connect(self._explain)
@@ -96,6 +106,14 @@ class FeaturesSection(Section):
 
     def _group(self) -> None:
         self.features.show_clusters(self.count.value, self.method.value)
+
+    def _choose(self, _value: object) -> None:
+        self._controller.tools.choose(clusters=ClusterChoices(self.method.value, self.count.value))
+
+    def show_choices(self) -> None:
+        """Show how patches are grouped."""
+        chosen = self._controller.tools.choices.clusters
+        self.method.value, self.count.value = chosen.method, min(max(chosen.count, 2), MOST)
 
     def _explain(self, explained: tuple[float, ...]) -> None:
         shares = (f"{name} {share:.0%}" for name, share in zip(("red", "green", "blue"), explained, strict=True))

@@ -15,14 +15,15 @@ from napari_dinosim._napari.section import Section
 from napari_dinosim._napari.task import TaskButton
 from napari_dinosim.errors import ExportError, FigureError
 from napari_dinosim.figure.saving import FORMATS
+from napari_dinosim.records.tools import FigureChoices
 
 if TYPE_CHECKING:
     from napari_dinosim._napari.controller import Controller
 
 BESIDE, OVER = "beside the images", "over the images"
 HIGHEST = "highest of all classes"
-DPI, LEAST_DPI, MOST_DPI = 300, 50, 1200
-"""Dots per inch: what most journals ask for, and what can be chosen."""
+LEAST_DPI, MOST_DPI = 50, 1200
+"""Dots per inch: what can be chosen."""
 
 FILTERS = {f"{ending[1:].upper()} (*{ending})": ending for ending in FORMATS}
 LOOK_MS = 150
@@ -52,7 +53,7 @@ class FigureSection(Section):
         )
         self.dpi = SpinBox(
             label="Dots per inch",
-            value=DPI,
+            value=FigureChoices().dpi,
             min=LEAST_DPI,
             max=MOST_DPI,
             tooltip="Resolution: 300 for print, 100 for a screen. The figure is about 10 inches wide.",
@@ -79,12 +80,17 @@ class FigureSection(Section):
         self._look = qdebounced(guarded(self._list_classes), timeout=LOOK_MS)
         self._on_change = lambda *_changed: self._look()
         controller.row_changed.connect(self._on_change)
+        choose, self._show = guarded(self._choose), guarded(self.show_choices)
+        for control in (self.place, self.dpi, self.bars, self.caption):
+            control.changed.connect(choose)
+        controller.tools.restored.connect(self._show)
         self.export.told.connect(controller.told.emit)
 
     def shutdown(self) -> None:
         """Stop what runs, and look at the classes no more."""
         self._look.cancel()
         self._controller.row_changed.disconnect(self._on_change)
+        self._controller.tools.restored.disconnect(self._show, missing_ok=True)
         self.export.cancel()
 
     def _arrange(self) -> None:
@@ -93,6 +99,17 @@ class FigureSection(Section):
         panel = Container(widgets=rows, labels=False)
         choices.margins = panel.margins = (0, 0, 0, 0)
         self.addWidget(panel.native)
+
+    def _choose(self, _value: object) -> None:
+        chosen = FigureChoices(self.place.value == OVER, self.dpi.value, self.bars.value, self.caption.value)
+        self._controller.tools.choose(figure=chosen)
+
+    def show_choices(self) -> None:
+        """Show how a figure looks."""
+        chosen = self._controller.tools.choices.figure
+        self.place.value = OVER if chosen.over else BESIDE
+        self.dpi.value = min(max(chosen.dpi, LEAST_DPI), MOST_DPI)
+        self.bars.value, self.caption.value = chosen.scale_bars, chosen.caption
 
     def _list_classes(self) -> None:
         """Offer the classes that there are; the choice stays while its class does."""

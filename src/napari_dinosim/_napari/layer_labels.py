@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -15,7 +14,7 @@ from napari_dinosim.errors import LabelError
 from napari_dinosim.prompts import POSITIVE, clean_label
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from contextlib import AbstractContextManager
 
     from napari_dinosim._napari.label_book import LabelBook, Look
@@ -33,6 +32,8 @@ class LayerLabels:
     ----------
     book : LabelBook
         The labels there are, and the one that what comes next gets.
+    amending : callable() -> context manager
+        What is written within it is no step of the person's, for undo.
     """
 
     told = Signal(str)
@@ -43,8 +44,8 @@ class LayerLabels:
     keys: ClassVar[tuple[str, str]]
     """Keys on the layer, in napari's words: to the next label, and to relabel what is selected."""
 
-    def __init__(self, book: LabelBook) -> None:
-        self.book = book
+    def __init__(self, book: LabelBook, amending: Callable[[], AbstractContextManager[None]]) -> None:
+        self.book, self._amending = book, amending
         self._layer: Any = None
         self._several = False
         self._on_defaults = guarded(self._keep_current)
@@ -60,10 +61,6 @@ class LayerLabels:
     def _keep_look(self, look: Look) -> None:
         """Have what comes next look so, unless a person chose otherwise."""
         raise NotImplementedError
-
-    def _amending(self) -> AbstractContextManager[None]:
-        """Write within it what is no step of the person's."""
-        return nullcontext()
 
     @property
     def _current(self) -> str:

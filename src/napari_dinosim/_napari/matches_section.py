@@ -26,10 +26,11 @@ from napari_dinosim._napari.corresponding import Corresponding
 from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.laying import describe, laid_out
 from napari_dinosim._napari.match_file import write_table
-from napari_dinosim._napari.matching import Matching, Request
+from napari_dinosim._napari.matching import Matching
 from napari_dinosim._napari.section import Section
 from napari_dinosim._napari.task import TaskButton
 from napari_dinosim.errors import ExportError
+from napari_dinosim.records.tools import MatchChoices
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,13 +78,11 @@ class MatchesSection(Section):
 
     def _fill(self) -> None:
         self.count.setRange(1, 10_000)
-        self.count.setValue(Request().k)
         self.apart.setRange(0, 100_000)
         self.apart.setSpecialValueText("two patches")
         self.apart.setSuffix(" px")
         self.least.setRange(-1, 1)
         self.least.setSingleStep(0.05)
-        self.least.setValue(Request().threshold)
         tips: list[tuple[QWidget, str, str]] = [
             (self.count, "Matches per image", "At most so many places in each image."),
             (self.apart, "Distance of two matches", "Of places nearer than this only the best counts, in pixels."),
@@ -138,6 +137,12 @@ class MatchesSection(Section):
             "no": matching.reject,
             "csv": self._write,
         }
+        limit, self._show_choices = guarded(self._limit), guarded(self.show_choices)
+        self.show_choices()
+        for box in (self.count, self.apart, self.least):
+            box.valueChanged.connect(limit)
+        self.mutual.toggled.connect(limit)
+        self._controller.tools.restored.connect(self._show_choices)
         for name, button in self.buttons.items():
             button.clicked.connect(guarded(partial(_act, actions[name])))
         self._in_table = {int(Qt.Key[f"Key_{key}"]): actions[name] for key, name in KEYS.items()}
@@ -191,15 +196,26 @@ class MatchesSection(Section):
             if self._controller.viewer.keymap.get(binding) == press:
                 self._controller.viewer.bind_key(binding, None)
         self._controller.row_changed.disconnect(self._entitle, missing_ok=True)
+        self._controller.tools.restored.disconnect(self._show_choices, missing_ok=True)
         self.matching.shutdown()
         self.corresponding.shutdown()
 
     # ---- what the person does ------------------------------------------------------------------------------------
 
     def _find(self) -> None:
-        radius = self.apart.value()
-        request = Request(self.count.value(), radius, self.least.value(), self.mutual.isChecked())
-        self.matching.find(request)
+        self.matching.find(self._controller.tools.choices.matches)
+
+    def _limit(self, *_changed: object) -> None:
+        chosen = MatchChoices(self.count.value(), self.apart.value(), self.least.value(), self.mutual.isChecked())
+        self._controller.tools.choose(matches=chosen)
+
+    def show_choices(self) -> None:
+        """Show which matches are looked for."""
+        chosen = self._controller.tools.choices.matches
+        self.count.setValue(chosen.k)
+        self.apart.setValue(chosen.radius)
+        self.least.setValue(chosen.threshold)
+        self.mutual.setChecked(chosen.mutual)
 
     def _choose(self) -> None:
         rows = {index.row() for index in self.table.selectedIndexes()}

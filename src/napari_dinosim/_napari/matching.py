@@ -29,33 +29,13 @@ if TYPE_CHECKING:
     from napari_dinosim.engine import Job
     from napari_dinosim.frozen import FrozenMaps
     from napari_dinosim.planes import PlaneIndex
+    from napari_dinosim.records.tools import MatchChoices
 
 AUTOMATIC = 2.0
 """Radius where none is given, in patches: neighbours of one thing are one match."""
 
 NO_MAP = "There is no map yet: press Start, then click on what you look for; then find its matches."
 NO_IMAGE = "The image of this match is not checked any more. Check it in the list, or find matches anew."
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What a person asks for.
-
-    Parameters
-    ----------
-    k : int
-        The most matches of one image.
-    radius : float
-        Smallest distance of two, in pixels of each image; 0 for two patches.
-    threshold : float
-        Lowest score.
-    mutual : bool
-    """
-
-    k: int = 10
-    radius: float = 0.0
-    threshold: float = 0.5
-    mutual: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,7 +90,7 @@ class Matching:
 
     # ---- finding -------------------------------------------------------------------------------------------------
 
-    def find(self, request: Request) -> None:
+    def find(self, request: MatchChoices) -> None:
         """Find the matches of all checked images, in a worker; those of before are replaced when it is done."""
         session = self._controller.session
         searches = [self._search(found, request) for found in self._controller.offering.checked()]
@@ -146,7 +126,7 @@ class Matching:
 
         self.task.start(work, partial(self._found, request, prompts), "Cancelled: the matches are those of before.")
 
-    def _search(self, found: Searched, request: Request) -> _Search:
+    def _search(self, found: Searched, request: MatchChoices) -> _Search:
         session, key = self._controller.session, found.key
         planes = session.embedded_planes(key)
         embeddings = {plane: held for plane in planes if (held := session.embeddings(key, plane)) is not None}
@@ -162,7 +142,7 @@ class Matching:
         maps = session.frozen_maps(key).unstretched()
         return _Search(key, maps, sorted(embeddings), criteria, exclude, embeddings)
 
-    def _found(self, request: Request, prompts: PromptSet, matches: list[Match]) -> str:
+    def _found(self, request: MatchChoices, prompts: PromptSet, matches: list[Match]) -> str:
         self._found_for = prompts
         self._set(matches, None)
         images = {match.source for match in matches}

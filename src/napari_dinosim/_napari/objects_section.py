@@ -44,6 +44,9 @@ class ObjectsSection(Section):
         self.colour.clicked.connect(guarded(self._colour))
         self.like.clicked.connect(guarded(self._rank))
         self.measuring.task.told.connect(controller.told.emit)
+        self.least.valueChanged.connect(guarded(self._choose))
+        self._show = guarded(self.show_choices)
+        controller.tools.restored.connect(self._show)
         self._look = guarded(self.look)
         self.measuring.changed.connect(self._look)
         self._events = controller.viewer.layers.events
@@ -69,7 +72,7 @@ class ObjectsSection(Section):
         describe(tips)
         self.least.setRange(-1, 1)
         self.least.setSingleStep(0.05)
-        self.least.setValue(0.8)
+        self.least.setValue(self._controller.tools.choices.likeness)
         rows: list[list[tuple[QWidget, int]]] = [
             [(QLabel("Labels"), 1), (self.layer, 3)],
             [(self.measure.native, 4)],
@@ -111,9 +114,17 @@ class ObjectsSection(Section):
         """Stop what runs, and listen no more."""
         for emitter in (self._events.inserted, self._events.removed, self._events.reordered):
             emitter.disconnect(self._on_list)
+        self._controller.tools.restored.disconnect(self._show, missing_ok=True)
         self.measuring.shutdown()
 
     # ---- what the person does ------------------------------------------------------------------------------------
+
+    def _choose(self, likeness: float) -> None:
+        self._controller.tools.choose(likeness=likeness)
+
+    def show_choices(self) -> None:
+        """Show from which cosine objects are alike."""
+        self.least.setValue(self._controller.tools.choices.likeness)
 
     def _measure(self) -> None:
         layer = self.chosen()

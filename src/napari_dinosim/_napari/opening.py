@@ -243,9 +243,13 @@ class Opening(Task):
         ask(self._parent, "Open session", f"{text}Its maps will be others.", [ANYWAY], answered)
 
     def _ask_about_points(self, under: _Under, images: list[Compared], choice: EncoderChoice) -> None:
-        prompts = self._controller.prompts
-        loose = len(prompts.loose)
-        count = loose + (0 if prompts.layer is None else len(prompts.layer.data))
+        prompts, regions = self._controller.prompts, self._controller.regions
+        here = {
+            "point": 0 if prompts.layer is None else len(prompts.layer.data),
+            "region": 0 if regions.layer is None else len(regions.layer.data),
+            "point of a file": len(prompts.loose),
+        }
+        count = sum(here.values())
         if not count:
             self._apply(under, images, choice, append=False)
             return
@@ -256,9 +260,9 @@ class Opening(Task):
             else:
                 self._leave()
 
-        of_files = f", {loose} of a file or a region" if loose else ""
         be, them = ("is", "it") if count == 1 else ("are", "them")
-        text = f"There {be} {_count(count, 'point')} already{of_files}. Replace {them} by the session's?"
+        listed_here = ", ".join(_count(number, what) for what, number in here.items() if number)
+        text = f"There {be} already: {listed_here}. Replace {them} by the session's?"
         ask(self._parent, "Open session", text, [REPLACE, ADD], answered)
 
     def _apply(self, under: _Under, images: list[Compared], choice: EncoderChoice, *, append: bool) -> None:
@@ -290,4 +294,5 @@ class Opening(Task):
 
 
 def _count(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+    one, *of = what.split(" ", 1)
+    return " ".join([str(count), one if count == 1 else f"{one}s", *of])

@@ -45,14 +45,11 @@ class PointLabels(LayerLabels):
     noun, keys = "point", ("T", "Shift-T")
 
     def __init__(self, viewer: ViewerModel, amending: Callable[[], AbstractContextManager[None]]) -> None:
-        super().__init__(LabelBook())
-        self._viewer, self._amend = viewer, amending
+        super().__init__(LabelBook(), amending)
+        self._viewer = viewer
         self.labels: tuple[str, ...] = ()
         self._meanwhile = ""
         self.book.changed.connect(self._book_changed)
-
-    def _amending(self) -> AbstractContextManager[None]:
-        return self._amend()
 
     @property
     def _current(self) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_dinosim._napari.coordinates import apply, to_data, to_world, world_matrix
+from napari_dinosim._napari.coordinates import apply, to_data, world_matrix
 from napari_dinosim._napari.layer_labels import COLUMN
 from napari_dinosim._napari.reading import Owner
 from napari_dinosim.planes import axes_of, index_of, others
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
     from napari_dinosim._napari.controller import Controller
     from napari_dinosim._napari.searched import Searched
-    from napari_dinosim.records.values import Scalar, SessionRecord
+    from napari_dinosim.planes import PlaneIndex
+    from napari_dinosim.records.drawn import Scalar
+    from napari_dinosim.records.values import SessionRecord
 
 
 def describe_points(controller: Controller, names: Mapping[str, str]) -> tuple[PromptRecord, ...]:
@@ -45,7 +47,7 @@ def describe_points(controller: Controller, names: Mapping[str, str]) -> tuple[P
     features = layer.features.to_dict("records")
     records = []
     for index, point in enumerate(points):
-        noted = {str(name): _scalar(value) for name, value in features[index].items()}
+        noted = {str(name): scalar(value) for name, value in features[index].items()}
         place: Place | None
         if index in prompts:
             prompt = prompts[index]
@@ -87,7 +89,10 @@ def put_points(
     features: list[dict[str, Scalar]] = []
     for prompt in record.prompts:
         found = None if prompt.place is None else images.get(prompt.place.image)
-        world, owner = (None, None) if found is None else _in_image(found, prompt.place, units)
+        world, owner = (None, None)
+        if found is not None and (at := prompt.place) is not None:
+            placed, owner = in_image(found, at.plane, np.array([[at.y, at.x]]), units)
+            world = None if placed is None else placed[0]
         if world is None and prompt.world is not None:
             world = np.asarray(prompt.world)
         if world is None:
@@ -105,20 +110,39 @@ def put_points(
     layer.selected_data = set()
     layer.data = np.concatenate([kept, made])
     if columns:
-        layer.features = {name: [row.get(name) for row in rows] for name in columns}
+        table: dict[str, Any] = {name: [row.get(name) for row in rows] for name in columns}
+        if COLUMN in table:
+            table[COLUMN] = np.array(table[COLUMN], dtype=object)  # of no points, it is one of numbers otherwise
+        layer.features = table
     return len(points), len(record.prompts) - len(points)
 
 
-def _in_image(found: Searched, place: Place | None, units: Any) -> tuple[NDArray[np.float64] | None, Owner | None]:
-    """World coordinates of a place, and whose the point is there; nothing where the image has other axes now."""
-    assert place is not None
-    image, along, index = found.image, axes_of(place.plane), index_of(place.plane)
+def in_image(
+    found: Searched, plane: PlaneIndex, places: NDArray[np.float64], units: Any
+) -> tuple[NDArray[np.float64] | None, Owner | None]:
+    """World coordinates of places of a plane, and whose they are there; nothing where the image has other axes now.
+
+    Parameters
+    ----------
+    found : Searched
+    plane : tuple of int
+    places : ndarray of shape (n, 2)
+        (y, x) in pixels of the plane.
+    units : tuple of Unit
+        Of the world.
+
+    Returns
+    -------
+    world : ndarray of shape (n, ndim), optional
+    owner : Owner, optional
+    """
+    image, along, index = found.image, axes_of(plane), index_of(plane)
     if len(index) != image.ndim - 2:
         return None, None
-    data = np.zeros(image.ndim)
-    data[others(image.ndim, along)] = index
-    data[list(along)] = place.y, place.x
-    return to_world(image, data, units), Owner(found.key, place.plane)
+    data = np.zeros((len(places), image.ndim))
+    data[:, others(image.ndim, along)] = index
+    data[:, list(along)] = places
+    return apply(world_matrix(image, units), data), Owner(found.key, plane)
 
 
 def _left_out(
@@ -140,7 +164,7 @@ def _label(features: Mapping[str, Scalar]) -> str:
     return clean_label(text) if isinstance(text, str) and text.strip() else POSITIVE
 
 
-def _scalar(value: Any) -> Scalar:
+def scalar(value: Any) -> Scalar:
     """Give what a file can hold of a feature; None for what is missing."""
     value = value.item() if isinstance(value, np.generic) else value
     if value is None or (isinstance(value, float) and not np.isfinite(value)):

@@ -26,6 +26,7 @@ from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.label_book import LOOKS
 from napari_dinosim._napari.layer_labels import COLUMN
 from napari_dinosim._napari.point_labels import PointLabels
+from napari_dinosim._napari.point_state import PointsState
 from napari_dinosim._napari.reading import LeftOut, Owner, Reading, read_point
 from napari_dinosim._napari.roles import PROMPTS, claim, is_ours, mark
 from napari_dinosim._napari.undoing import BEGINNINGS, Undoing
@@ -68,7 +69,7 @@ class PromptsLayer:
         self._snapshot: tuple[object, ...] | None = None
         self._throttled = qthrottled(guarded(self._compare), timeout=THROTTLE_MS)
         self._owners: dict[bytes, Owner] = {}
-        self.undoing = Undoing(viewer, self._own)
+        self.undoing = Undoing(viewer, PointsState, self._own)
         self.labels = PointLabels(viewer, self.undoing.amending)
         self.loose: tuple[LoosePrompt, ...] = ()
         """Prompts from a file, that lie in no image."""

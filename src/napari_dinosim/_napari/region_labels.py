@@ -13,7 +13,8 @@ from napari_dinosim._napari.layer_labels import LayerLabels
 from napari_dinosim.prompts import POSITIVE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
 
     from napari_dinosim._napari.label_book import LabelBook, Look
 
@@ -28,12 +29,14 @@ class RegionLabels(LayerLabels):
     ----------
     book : LabelBook
         That of the points.
+    amending : callable() -> context manager
+        What is written within it is no step of the person's, for undo.
     """
 
     noun, keys = "region", ("K", "Shift-K")  # those of the points are napari's own here, for drawing paths
 
-    def __init__(self, book: LabelBook) -> None:
-        super().__init__(book)
+    def __init__(self, book: LabelBook, amending: Callable[[], AbstractContextManager[None]]) -> None:
+        super().__init__(book, amending)
         self._known = set(book.labels)
         self._on_book = guarded(self._book_changed)
         book.changed.connect(self._on_book)

@@ -12,11 +12,11 @@ from napari_dinosim._napari.coordinates import apply, plane_shape, shown_axes, t
 from napari_dinosim._napari.reading import LeftOut, Owner, Reading, read_point
 from napari_dinosim.errors import OutsideImageError, RegionError
 from napari_dinosim.planes import axes_of
-from napari_dinosim.prompts import Prompt
-from napari_dinosim.regions import Region, RegionPrompt
+from napari_dinosim.prompts import Prompt, RegionPrompt
+from napari_dinosim.regions import Region
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from napari.components import ViewerModel
     from napari.layers import Shapes
@@ -44,11 +44,14 @@ class RegionReading:
         Why others are none; the number of the region first, as a person counts them.
     small : int
         How many are smaller than a patch.
+    indices : tuple of int
+        Which shapes the prompts are.
     """
 
     prompts: tuple[RegionPrompt, ...] = ()
     complaints: tuple[str, ...] = ()
     small: int = 0
+    indices: tuple[int, ...] = ()
 
     @property
     def problem(self) -> str:
@@ -89,14 +92,9 @@ class RegionReader:
 
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = viewer
-        self._owners: dict[bytes, Owner] = {}
+        self.owners: Mapping[bytes, Owner] = {}
+        """Which image each belongs to, by its name."""
         self._made: dict[tuple[object, ...], RegionPrompt] = {}
-
-    def hand_over(self, keys: Sequence[str], key: str) -> None:
-        """Give the regions of some images to another one, which lies at the same place."""
-        self._owners = {
-            place: owner._replace(key=key) if owner.key in keys else owner for place, owner in self._owners.items()
-        }
 
     def read(
         self, layer: Shapes, shapes: Sequence[DrawnShape], images: Sequence[Searched], representatives: int
@@ -120,53 +118,54 @@ class RegionReader:
         owners: dict[bytes, Owner] = {}
         made: dict[tuple[object, ...], RegionPrompt] = {}
         prompts: list[RegionPrompt] = []
+        indices: list[int] = []
         complaints: list[str] = []
         for number, shape in enumerate(shapes, 1):
-            name = shape.kind.encode() + shape.vertices.tobytes()
-            found, owner = self._place(shape, matrix, images, self._owners.get(name))
+            found, owner = self._place(shape, matrix, images, self.owners.get(shape.name))
             if owner is not None:
-                owners[name] = owner
+                owners[shape.name] = owner
             if isinstance(found, LeftOut):
                 complaints.append(f"Region {number} {REASONS[found]}")
                 continue
             searched, places, prompt = found
             axes = axes_of(prompt.plane)
             size = plane_shape(searched.image, axes)
-            outline = np.ascontiguousarray(places[:, list(axes)])
-            key = (prompt.source, prompt.plane, prompt.label, representatives, size, shape.closed, outline.tobytes())
+            vertices = np.ascontiguousarray(places[:, list(axes)])
+            key = (prompt.source, prompt.plane, prompt.label, representatives, size, shape.kind, vertices.tobytes())
             if key in self._made:
                 made[key] = self._made[key]
             elif key not in made:
                 try:
-                    region = (Region.polygon if shape.closed else Region.path)(outline, size)
+                    region = Region.drawn(shape.kind, vertices, size)
                 except (OutsideImageError, RegionError) as error:
                     complaints.append(f"Region {number} on {searched.name}: {error}")
                     continue
                 made[key] = RegionPrompt(prompt.source, region, prompt.plane, prompt.label, representatives)
             prompts.append(made[key])
-        self._owners, self._made = owners, made
-        return RegionReading(tuple(prompts), tuple(complaints))
+            indices.append(number - 1)
+        self.owners, self._made = owners, made
+        return RegionReading(tuple(prompts), tuple(complaints), indices=tuple(indices))
 
     def _place(
         self, shape: DrawnShape, matrix: NDArray[np.float64], images: Sequence[Searched], known: Owner | None
     ) -> tuple[tuple[Searched, NDArray[np.float64], Prompt] | LeftOut, Owner | None]:
-        """Find the image that a shape is on, and where its outline lies in that image's data."""
+        """Find the image that a shape is on, and where its vertices lie in that image's data."""
         if not np.isfinite(shape.vertices).all():
             return LeftOut.NOWHERE, known
         viewer = self._viewer
         outline = shape.outline
-        world = apply(matrix, np.concatenate([shape.centroid[None], outline]))
+        world = apply(matrix, np.concatenate([shape.centroid[None], outline, shape.vertices]))
         places = {
             found.key: (found, to_data(found.image, world, viewer.layers.units, viewer.dims.point)) for found in images
         }
         taken = viewer.dims.ndisplay == 2 and not viewer.canvas.grid.enabled
         axes = partial(shown_axes, order=viewer.dims.order)
-        for index in range(len(world)):
+        for index in range(1 + len(outline)):
             here = {key: (found, of[index]) for key, (found, of) in places.items()}
             meant, owner = read_point(here, known, world.shape[1], taken, axes)
             if isinstance(meant, Prompt):
                 searched, of = places[meant.source]
-                return (searched, of[1:], replace(meant, label=shape.label)), owner
+                return (searched, of[1 + len(outline) :], replace(meant, label=shape.label)), owner
             if meant is not LeftOut.OUTSIDE:
                 return meant, owner
         return LeftOut.OUTSIDE, known

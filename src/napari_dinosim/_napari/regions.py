@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from psygnal import Signal
@@ -26,14 +26,18 @@ from napari_dinosim.outlines import outline_of
 from napari_dinosim.planes import PlaneView, axes_of, index_of, others
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from napari.components import ViewerModel
     from napari.layers import Image, Labels, Shapes
     from numpy.typing import NDArray
 
     from napari_dinosim._napari.label_book import LabelBook
+    from napari_dinosim._napari.reading import Owner
+    from napari_dinosim._napari.regions_layer import DrawnShape
     from napari_dinosim._napari.searched import Searched
+    from napari_dinosim._napari.shape_state import ShapesState
+    from napari_dinosim._napari.undoing import Undoing
     from napari_dinosim.engine import Engine, Job
     from napari_dinosim.grid import PatchGrid
     from napari_dinosim.planes import Axes, PlaneIndex
@@ -69,8 +73,8 @@ class Regions:
     ) -> None:
         self._viewer, self._grid_of = viewer, grid_of
         self.book = book
-        self._holder = RegionsLayer(viewer, book)
         self._reader = RegionReader(viewer)
+        self._holder = RegionsLayer(viewer, book, self._own)
         self.outlining, self._importing = Task(engine), Task(engine)
         self.representatives = 1
         self._holder.changed.connect(self.changed.emit)
@@ -83,11 +87,21 @@ class Regions:
         """The regions layer, where there is one."""
         return self._holder.layer
 
+    @property
+    def undoing(self) -> Undoing[ShapesState]:
+        """Undo and redo of regions."""
+        return self._holder.undoing
+
+    def shapes(self) -> list[DrawnShape]:
+        """Return all shapes, in their order."""
+        return self._holder.shapes()
+
     def read(self, images: Sequence[Searched]) -> RegionReading:
         """Say which regions there are, in the checked images, the topmost first."""
         if self.layer is None:
             return RegionReading()
         reading = self._reader.read(self.layer, self._holder.shapes(), images, self.representatives)
+        self.undoing.keep_owners(self._reader.owners)
         by_key = {found.key: found for found in images}
         small = 0
         for prompt in reading.prompts:
@@ -163,11 +177,54 @@ class Regions:
         self._holder.add_outline(to_data(layer, world, units, self._viewer.dims.point))
         self._viewer.layers.selection.active = active  # the next object is picked there
 
+    def put(
+        self,
+        shapes: Sequence[DrawnShape],
+        owners: Sequence[Owner | None],
+        notes: Sequence[Mapping[str, Any]],
+        reference: Image,
+        *,
+        append: bool,
+    ) -> None:
+        """Put shapes, in world coordinates, into the layer.
+
+        Parameters
+        ----------
+        shapes : sequence of DrawnShape
+        owners : sequence of Owner or None
+            The image that each belongs to, whatever lies on top where it is.
+        notes : sequence of mapping of str to Any
+            What else the person noted at each.
+        reference : Image
+            What the layer is placed like where there is none yet.
+        append : bool
+            Whether the shapes that are there stay.
+        """
+        viewer, active = self._viewer, self._viewer.layers.selection.active
+        layer = self._holder.ensure(reference)
+        viewer.layers.selection.active = active
+        units, shown = viewer.layers.units, viewer.dims.point
+        made = [
+            shape._replace(vertices=to_data(layer, shape.vertices[:, -layer.ndim :], units, shown)) for shape in shapes
+        ]
+        self._holder.put(made, notes, append=append)
+        here = self._holder.shapes()[-len(made) :] if made else []
+        named = {shape.name: owner for shape, owner in zip(here, owners, strict=True) if owner is not None}
+        self._own({**self._reader.owners, **named})
+
     # ---- what becomes of the layer -------------------------------------------------------------------------------
 
     def hand_over(self, keys: Sequence[str], key: str) -> None:
         """Give the regions of some images to another one, which lies at the same place."""
-        self._reader.hand_over(keys, key)
+
+        def change(owner: Owner) -> Owner:
+            return owner._replace(key=key) if owner.key in keys else owner
+
+        self._own({place: change(owner) for place, owner in self._reader.owners.items()})
+        self.undoing.change_owners(change)
+
+    def _own(self, owners: Mapping[bytes, Owner]) -> None:
+        self._reader.owners = dict(owners)
 
     def realign(self) -> None:
         """Keep the layer in the units of the world."""

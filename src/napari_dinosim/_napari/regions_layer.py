@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 from napari.layers import Shapes
+from napari.layers.base import ActionType
 from psygnal import Signal
 from superqt.utils import qthrottled
 
@@ -16,24 +17,25 @@ from napari_dinosim._napari.layer_labels import COLUMN
 from napari_dinosim._napari.prompts_layer import THROTTLE_MS
 from napari_dinosim._napari.region_labels import RegionLabels, faint
 from napari_dinosim._napari.roles import REGIONS, claim, is_ours, mark
+from napari_dinosim._napari.shape_state import ShapesState, place_name
+from napari_dinosim._napari.undoing import Undoing
+from napari_dinosim.outlines import drawn_as, is_closed
 from napari_dinosim.prompts import POSITIVE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
     from napari.components import ViewerModel
     from napari.layers import Image, Layer
     from numpy.typing import NDArray
 
     from napari_dinosim._napari.label_book import LabelBook
+    from napari_dinosim._napari.reading import Owner
+    from napari_dinosim.outlines import Kind
 
 NAME = "DINOSim regions"
 EDGE_FRACTION = 0.006
 """Width of an edge, as a share of the image's longer side."""
-
-ELLIPSE_VERTICES = 64
-"""An ellipse is looked at as a polygon of so many vertices: less than 0.2 % of its area is missed."""
-
-OPEN = ("line", "path")
-"""Kinds of shapes that are lines: what lies under them is meant, unless they are closed."""
 
 WATCHED = ("data", "set_data", "features", "properties")
 
@@ -51,26 +53,24 @@ class DrawnShape(NamedTuple):
         What is meant by it, as of a point.
     """
 
-    kind: str
+    kind: Kind
     vertices: NDArray[np.float64]
     label: str = POSITIVE
 
     @property
+    def name(self) -> bytes:
+        """Name of its place."""
+        return place_name(self.kind, self.vertices)
+
+    @property
     def closed(self) -> bool:
-        """Whether it has an inside; a path has one where it ends just where it begins, as outlines of objects do."""
-        ends_where_it_begins = len(self.vertices) > 3 and np.array_equal(self.vertices[0], self.vertices[-1])
-        return self.kind not in OPEN or (self.kind == "path" and ends_where_it_begins)
+        """Whether it has an inside."""
+        return is_closed(self.kind, self.vertices)
 
     @property
     def outline(self) -> NDArray[np.float64]:
         """Vertices of the polygon or path that it is drawn as, (m, ndim)."""
-        if self.kind != "ellipse":
-            return self.vertices
-        first, second, _, last = self.vertices  # corners of the box around it, which may be turned
-        angle = np.linspace(0, 2 * np.pi, ELLIPSE_VERTICES, endpoint=False)[:, None]
-        centre: NDArray[np.float64] = self.vertices.mean(axis=0)
-        found: NDArray[np.float64] = centre + np.cos(angle) * (second - first) / 2 + np.sin(angle) * (last - first) / 2
-        return found
+        return drawn_as(self.kind, self.vertices)
 
     @property
     def centroid(self) -> NDArray[np.float64]:
@@ -96,16 +96,20 @@ class RegionsLayer:
     viewer : Viewer
     book : LabelBook
         The labels that points and regions can have.
+    give_owners : callable(mapping of bytes to Owner)
+        Is told which image regions belong to that are about to be there again.
     """
 
     changed = Signal()
     """The shapes are others than at the last time."""
 
-    def __init__(self, viewer: ViewerModel, book: LabelBook) -> None:
+    def __init__(
+        self, viewer: ViewerModel, book: LabelBook, give_owners: Callable[[Mapping[bytes, Owner]], None]
+    ) -> None:
         self._viewer = viewer
-        self.labels = RegionLabels(book)
+        self.undoing = Undoing(viewer, ShapesState, give_owners)
+        self.labels = RegionLabels(book, self.undoing.amending)
         self._snapshot: tuple[object, ...] | None = None
-        self._drawing = False
         self._throttled = qthrottled(guarded(self._compare), timeout=THROTTLE_MS)
         self.layer: Shapes | None = None
         self.adopt()
@@ -136,6 +140,27 @@ class RegionsLayer:
         if self.layer is not None:
             self.layer.add_paths(np.concatenate([outline, outline[:1]]))
 
+    def put(self, shapes: Sequence[DrawnShape], notes: Sequence[Mapping[str, Any]], *, append: bool) -> None:
+        """Add shapes, or put them in the place of all that are there; one step of the history."""
+        layer = self.layer
+        if layer is None or not (shapes or (layer.data and not append)):
+            return
+        with layer.events.blocker_all():
+            kept = len(layer.data) if append else 0
+            if not append:
+                layer.data = []
+            for shape in shapes:
+                kind = "path" if shape.kind == "line" and len(shape.vertices) != 2 else shape.kind
+                layer.add([shape.vertices], shape_type=kind)
+            rows = [*layer.features.iloc[:kept].to_dict("records")]
+            rows += [{**noted, COLUMN: shape.label} for shape, noted in zip(shapes, notes, strict=True)]
+            columns = dict.fromkeys([*map(str, layer.features), *(name for row in rows for name in row)])
+            table: dict[str, Any] = {name: [row.get(name) for row in rows] for name in columns}
+            layer.features = table | {COLUMN: np.array(table[COLUMN], dtype=object)}
+        layer.refresh()
+        layer.events.data(value=layer.data, action=ActionType.CHANGED, data_indices=(-1,), vertex_indices=((),))
+        layer.events.features()
+
     def draw(self, reference: Image) -> Shapes:
         """Put the layer in the person's hand, with the tool for polygons unless another one is chosen."""
         layer = self.ensure(reference)
@@ -156,6 +181,7 @@ class RegionsLayer:
             for name in WATCHED:
                 getattr(self.layer.events, name).disconnect(self._on_event)
         self.labels.detach()
+        self.undoing.leave()
         self.layer = self._snapshot = None
 
     def shapes(self) -> list[DrawnShape]:
@@ -163,14 +189,18 @@ class RegionsLayer:
         if self.layer is None:
             return []
         parts = zip(self.layer.shape_type, self.layer.data, self.labels.look(), strict=True)
-        found = [DrawnShape(str(kind), np.asarray(vertices, dtype=float), label) for kind, vertices, label in parts]
-        return found[:-1] if self._drawing else found
+        found = [
+            DrawnShape(cast("Kind", str(kind)), np.asarray(vertices, dtype=float), label)
+            for kind, vertices, label in parts
+        ]
+        return found[:-1] if self.undoing.drawing else found
 
     def _watch(self, layer: Shapes) -> None:
-        self.layer, self._drawing = layer, False
+        self.layer, self.undoing.drawing = layer, False
         self.labels.attach(layer)
         for name in WATCHED:
             getattr(layer.events, name).connect(self._on_event)
+        self.undoing.follow(layer)
 
     def _make(self, reference: Image) -> Shapes:
         units = self._viewer.layers.units
@@ -185,7 +215,8 @@ class RegionsLayer:
     def _on_event(self, event: object) -> None:
         action = str(getattr(event, "action", "")).rsplit(".", 1)[-1].lower()
         if action:
-            self._drawing = action == "adding"  # until it is told to be added
+            self.undoing.drawing = action == "adding"  # until it is told to be added
+        guarded(self.undoing.note)(action)
         self._throttled()
 
     def _compare(self) -> None:

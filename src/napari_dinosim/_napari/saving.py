@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari_dinosim._napari.point_records import describe_points
+from napari_dinosim._napari.region_records import describe_regions
 from napari_dinosim._napari.seen import SeenImage, see_image, sign_layers
 from napari_dinosim._napari.task import Task
 from napari_dinosim.records.files import save_query_record, save_session
-from napari_dinosim.records.making import embedded_by, loose_records, record_query, region_vectors
+from napari_dinosim.records.making import embedded_by, loose_records, record_query
 from napari_dinosim.records.values import EncoderRecord, ResolutionRecord, SessionRecord, Settings
 
 if TYPE_CHECKING:
@@ -69,7 +70,9 @@ class Saving(Task):
         return {
             "encoder": EncoderRecord(session.encoder, embedded_by(session)),
             "prompts": describe_points(controller, names),
-            "loose": loose_records(session.prompts, region_vectors(session)),
+            "regions": describe_regions(controller, names),
+            "loose": loose_records(session.prompts),
+            "tools": controller.tools.choices,
             "settings": Settings(
                 controller.combined_by,
                 session.scope,

@@ -17,13 +17,14 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 from superqt import QLabeledDoubleSlider
+from superqt.utils import signals_blocked
 
 from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.laying import describe
 from napari_dinosim._napari.section import Section
 from napari_dinosim._napari.segmenting import Segmenting
 from napari_dinosim._napari.task import TaskButton
-from napari_dinosim.analysis.areas import parse_size
+from napari_dinosim.analysis.areas import PIXEL, parse_size
 from napari_dinosim.analysis.recipe import Segmentation
 from napari_dinosim.errors import SegmentationError
 
@@ -38,6 +39,7 @@ METHODS: list[tuple[str, dict[str, Any]]] = [
     ("the highest of 4 classes", {"method": "multi-otsu", "classes": 4, "upper": 1}),
 ]
 SCALES = [("as shown, 0 to 1", "shown"), ("cosine, −1 to 1", "cosine")]
+LOWEST = {"shown": 0.0, "cosine": -1.0}
 OBJECTS = [("all together", "together"), ("connected parts", "components"), ("peaks (watershed)", "watershed")]
 DETAILS = [("the patches", 1), ("4 × finer, interpolated", 4), ("8 × finer, interpolated", 8)]
 
@@ -142,6 +144,8 @@ class SegmentSection(Section):
         self.preview.clicked.connect(guarded(self.segmenting.preview))
         self.segmenting.previewed.connect(self._say)
         self.segmenting.task.told.connect(self._tell)
+        self._show = guarded(self.show_choices)
+        self._controller.tools.restored.connect(self._show)
 
     def _say(self, text: str) -> None:
         self.said.setText(text)
@@ -155,9 +159,8 @@ class SegmentSection(Section):
 
     def _choose(self, *_changed: object) -> None:
         scale = self.scale.currentData()
-        low = -1.0 if scale == "cosine" else 0.0
-        if self.slider.minimum() != low:
-            self.slider.setRange(low, 1)
+        if self.slider.minimum() != LOWEST[scale]:
+            self.slider.setRange(LOWEST[scale], 1)
         by_hand = self.method.currentData()["method"] == "fixed"
         self.slider.setEnabled(by_hand)
         try:
@@ -176,8 +179,32 @@ class SegmentSection(Section):
             objects=self.objects.currentData(),
             edges="image" if self.edges.isChecked() else "patches",
         )
-        self.segmenting.follow(replace(recipe, **self.method.currentData()))
+        recipe = replace(recipe, **self.method.currentData())
+        self._controller.tools.choose(segmentation=recipe)
+        self.segmenting.follow(recipe)
+
+    def show_choices(self) -> None:
+        """Show how maps become labels; what cannot be shown here becomes what comes nearest."""
+        recipe = self._controller.tools.choices.segmentation
+        fitting = (
+            number
+            for number, (_, values) in enumerate(METHODS)
+            if all(getattr(recipe, name) == value for name, value in values.items())
+        )
+        self.method.setCurrentIndex(next(fitting, 0))
+        for box, value in ((self.scale, recipe.on), (self.objects, recipe.objects), (self.detail, recipe.detail)):
+            box.setCurrentIndex(max(box.findData(value), 0))
+        with signals_blocked(self.slider), signals_blocked(self.smoothing):
+            self.slider.setRange(LOWEST[recipe.on], 1)
+            self.slider.setValue(recipe.threshold)
+            self.smoothing.setValue(recipe.smoothing)
+        unit = "" if recipe.unit == PIXEL else f" {recipe.unit}"
+        self.size.setText(f"{recipe.minimum_size:g}{unit}" if recipe.minimum_size else "")
+        self.holes.setChecked(recipe.fill_holes)
+        self.edges.setChecked(recipe.edges == "image")
+        self._choose()
 
     def shutdown(self) -> None:
         """Stop what runs; labels stay, previews go."""
+        self._controller.tools.restored.disconnect(self._show, missing_ok=True)
         self.segmenting.shutdown()

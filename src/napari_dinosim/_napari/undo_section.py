@@ -30,9 +30,9 @@ class UndoSection(Section):
     """
 
     def __init__(self, controller: Controller) -> None:
-        super().__init__("Take back changes of the points, and look before you click.")
+        super().__init__("Take back changes of the points and regions, and look before you click.")
         self._hover = controller.hover
-        self.buttons = UndoButtons(controller.prompts.undoing)
+        self.buttons = UndoButtons(controller)
         self.preview = CheckBox(
             text=f"Preview under the cursor (or hold {KEY})",
             tooltip="The maps of all checked images follow the cursor, as if the patch under it were the only positive "

@@ -1,9 +1,9 @@
-"""Undo and redo of prompts: the history of the prompts layer, and the keys on it."""
+"""Undo and redo of points and regions: the history of their layer, and the keys on it."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from app_model.types import KeyBinding, KeyCode, KeyMod
 from napari.layers.base import ActionType
@@ -11,40 +11,48 @@ from psygnal import Signal
 
 from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.history import History
+from napari_dinosim._napari.layer_state import LayerState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from napari.components import ViewerModel
-    from napari.layers import Points
 
     from napari_dinosim._napari.reading import Owner
+
+State = TypeVar("State", bound=LayerState)
 
 UNDO_KEY = KeyBinding.from_int(KeyMod.CtrlCmd | KeyCode.KeyZ)
 REDO_KEY = KeyBinding.from_int(KeyMod.CtrlCmd | KeyMod.Shift | KeyCode.KeyZ)
 """Those of napari's Labels layers; on macOS with Cmd."""
 
 BEGINNINGS = {"adding", "removing", "changing"}
-"""Actions that say what is about to be done to the points."""
+"""Actions that say what is about to be done."""
 
 
-class Undoing:
-    """Undo and redo on the prompts layer of a viewer.
+class Undoing(Generic[State]):
+    """Undo and redo on the layer of points or of regions of a viewer.
 
     Parameters
     ----------
     viewer : Viewer
+    state : type
+        What lies in such a layer at one moment.
     give_owners : callable(mapping of bytes to Owner)
-        Is told which image the points belong to that are about to be there again.
+        Is told which image that belongs to that is about to be there again.
     """
 
     changed = Signal()
     """What can be undone, or done again, is another."""
 
-    def __init__(self, viewer: ViewerModel, give_owners: Callable[[Mapping[bytes, Owner]], None]) -> None:
-        self._viewer, self._give_owners = viewer, give_owners
-        self._layer: Points | None = None
-        self._history: History | None = None
+    def __init__(
+        self, viewer: ViewerModel, state: type[State], give_owners: Callable[[Mapping[bytes, Owner]], None]
+    ) -> None:
+        self._viewer, self.state, self._give_owners = viewer, state, give_owners
+        self._layer: Any = None
+        self._history: History[State] | None = None
+        self.drawing = False
+        """Whether something is being drawn that is not yet there."""
         self._dragging = self._amending = False
         self._keys = {UNDO_KEY: self._undo_pressed, REDO_KEY: self._redo_pressed}
 
@@ -58,9 +66,9 @@ class Undoing:
         """What would be done again, in a few words; empty where nothing can be."""
         return self._history.redoable if self._history else ""
 
-    def follow(self, layer: Points) -> None:
+    def follow(self, layer: Any) -> None:
         """Begin the history of a layer, as it is now, and bind the keys; a key that a person has bound stays theirs."""
-        self._layer, self._history, self._dragging = layer, History(layer), False
+        self._layer, self._history, self._dragging = layer, History(layer, self.state), False
         self._history.changed.connect(self.changed.emit)
         for key, action in self._keys.items():
             if key not in layer.keymap:
@@ -83,18 +91,18 @@ class Undoing:
         Parameters
         ----------
         action : str
-            That of an event of the points, such as ``"added"``; empty for any other event.
+            That of an event of the data, such as ``"added"``; empty for any other event.
         """
         if action:
             self._dragging = action == "changing"  # until it is told that they have: a drag is one step
-        quiet = self._dragging or self._amending or action in BEGINNINGS
+        quiet = self._dragging or self._amending or self.drawing or action in BEGINNINGS
         if self._history is not None and not quiet:
             self._history.record()
 
     @contextmanager
     def amending(self) -> Iterator[None]:
-        """Let what is done to the points meanwhile belong to the last step, which is undone with it."""
-        history = None if self._dragging else self._history  # a drag takes it in where it ends
+        """Let what is done meanwhile belong to the last step, which is undone with it."""
+        history = None if self._dragging or self.drawing else self._history  # these take it in where they end
         if history is not None:
             history.record()  # what nobody told of
         self._amending = True
@@ -106,27 +114,32 @@ class Undoing:
                 history.amend()
 
     def keep_owners(self, owners: Mapping[bytes, Owner]) -> None:
-        """Note which image the points belong to."""
+        """Note which image each belongs to."""
         if self._history is not None:
             self._history.keep_owners(owners)
 
     def change_owners(self, change: Callable[[Owner], Owner]) -> None:
-        """Give points of all moments to other images."""
+        """Give what lay there at all moments to other images."""
         if self._history is not None:
             self._history.change_owners(change)
 
     def undo(self) -> None:
-        """Take back the last change of the points, and say what it was."""
-        if self._history is not None:
+        """Take back the last change, and say what it was."""
+        if self._history is not None and not self._is_drawing():
             self._tell("Undone", self._history.undo(), "Nothing to undo.")
 
     def redo(self) -> None:
         """Do again what was undone last, and say what it was."""
-        if self._history is not None:
+        if self._history is not None and not self._is_drawing():
             self._tell("Redone", self._history.redo(), "Nothing to redo.")
 
+    def _is_drawing(self) -> bool:
+        if self.drawing:
+            self._viewer.status = "Finish what you draw first: Escape."
+        return self.drawing
+
     def _tell(self, done: str, what: str, otherwise: str) -> None:
-        """Tell of restored points as napari tells of others: the whole list is read again."""
+        """Tell of what is restored as napari tells of changes: the whole list is read again."""
         layer, history = self._layer, self._history
         self._dragging = False
         if what and layer is not None and history is not None:
@@ -138,9 +151,9 @@ class Undoing:
         self._viewer.status = f"{done}: {what}" if what else otherwise
 
     def _undo_pressed(self, _layer: Any) -> None:
-        """Undo the last change of the prompts."""
+        """Undo the last change of the layer."""
         guarded(self.undo)()
 
     def _redo_pressed(self, _layer: Any) -> None:
-        """Do again the change of the prompts that was undone last."""
+        """Do again the change of the layer that was undone last."""
         guarded(self.redo)()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_dinosim.grid import PatchGrid
-    from napari_dinosim.regions import RegionPrompt
+    from napari_dinosim.prompts import RegionPrompt
 
 MINUS = ((-1.0, -0.35), (1.0, -0.35), (1.0, 0.35), (-1.0, 0.35))
 """A dash with an edge of its own, which matplotlib's has not."""

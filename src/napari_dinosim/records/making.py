@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_dinosim.errors import RecordError
 from napari_dinosim.prompts import LoosePrompt, Prompt, PromptSet
+from napari_dinosim.records.drawn import RegionRecord
 from napari_dinosim.records.images import ImageRecord, LayerRecord, Numbers
 from napari_dinosim.records.matching import is_address
 from napari_dinosim.records.signature import sign
@@ -25,12 +26,14 @@ from napari_dinosim.records.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable
+    from collections.abc import Iterable, Mapping
 
     from numpy.typing import ArrayLike
 
     from napari_dinosim.intensity import Limits
+    from napari_dinosim.prompts import RegionPrompt
     from napari_dinosim.session import SimilaritySession
+    from napari_dinosim.states import ImageInput
 
 
 def record_image(
@@ -102,7 +105,8 @@ def record_session(session: SimilaritySession, images: Iterable[ImageRecord]) ->
             for key, one in session.inputs.items()
         ),
         prompts=tuple(PromptRecord(place_of(prompt), prompt.label) for prompt in prompts),
-        loose=loose_records(prompts, region_vectors(session)),
+        regions=tuple(RegionRecord.of(region) for region in prompts.regions),
+        loose=loose_records(prompts),
         settings=Settings(prompts.combine, session.scope, session.normalisation, session.threshold),
     )
 
@@ -158,14 +162,13 @@ def loose_prompts(record: QueryRecord) -> tuple[LoosePrompt, ...]:
     return tuple(LoosePrompt(tuple(row), identity, label) for row, label in zip(rows, record.labels, strict=True))
 
 
-def loose_records(prompts: PromptSet, more: Iterable[LoosePrompt] = ()) -> tuple[LooseRecord, ...]:
-    """Describe the prompts that lie in no image, and more that are known by their vectors."""
-    loose = (*prompts.loose, *more)
-    return tuple(LooseRecord(Numbers.of(one.vector), one.encoder, one.label) for one in loose)
+def loose_records(prompts: PromptSet) -> tuple[LooseRecord, ...]:
+    """Describe the prompts that lie in no image."""
+    return tuple(LooseRecord(Numbers.of(one.vector), one.encoder, one.label) for one in prompts.loose)
 
 
 def region_vectors(session: SimilaritySession) -> list[LoosePrompt]:
-    """Return what stands for the embedded regions of a session: a file keeps their vectors, not their shapes."""
+    """Return what stands for the embedded regions of a session, for use on other images."""
     from napari_dinosim.errors import NotEmbeddedError, RegionError
     from napari_dinosim.querying import RegionVectors
 
@@ -183,16 +186,36 @@ def region_vectors(session: SimilaritySession) -> list[LoosePrompt]:
     return prompts
 
 
-def prompt_set(record: SessionRecord, keys: Container[str]) -> PromptSet:
-    """Return the prompts of a session that lie in some of its images, and the loose ones."""
+def prompt_set(record: SessionRecord, inputs: Mapping[str, ImageInput]) -> tuple[PromptSet, list[str]]:
+    """Return the prompts of a session that lie in some of its images, and the loose ones.
+
+    Parameters
+    ----------
+    record : SessionRecord
+    inputs : mapping of str to ImageInput
+        Those images, by the record's keys.
+
+    Returns
+    -------
+    prompts : PromptSet
+    notes : list of str
+        Why regions were left out.
+    """
+    from napari_dinosim.errors import OutsideImageError, RegionError
+
+    notes: list[str] = []
+    regions: list[RegionPrompt] = []
+    for number, region in enumerate(record.regions, 1):
+        if region.image is not None and region.image in inputs:
+            try:
+                regions.append(region.prompt(inputs[region.image].like(region.plane)[1]))
+            except (OutsideImageError, RegionError) as error:
+                notes.append(f"Region {number} was left out: {error}")
     places = [(prompt.place, prompt.label) for prompt in record.prompts]
-    return PromptSet(
-        tuple(
-            Prompt(at.image, at.y, at.x, at.plane, label) for at, label in places if at is not None and at.image in keys
-        ),
-        record.settings.combine,
-        loose=loose_of(record),
-    )
+    points = [
+        Prompt(at.image, at.y, at.x, at.plane, label) for at, label in places if at is not None and at.image in inputs
+    ]
+    return PromptSet(tuple(points), record.settings.combine, tuple(regions), loose_of(record)), notes
 
 
 def loose_of(record: SessionRecord) -> tuple[LoosePrompt, ...]:

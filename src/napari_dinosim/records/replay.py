@@ -197,7 +197,9 @@ def _search(
                 session.set_input(image.key, _input(image, arrays[image.key]), image.plane)
         session.set_scope("all" if record.settings.scope == "all" else "plane")
         session.set_normalisation(record.settings.normalisation)
-        session.set_prompts(prompt_set(record, session.inputs))
+        prompts, left_out = prompt_set(record, session.inputs)
+        notes += left_out
+        session.set_prompts(prompts)
         session.start()
         for _ in range(2):  # large maps, and ranges of several planes, are made by a worker when they are asked for
             engine.wait()

@@ -16,7 +16,9 @@ from napari_dinosim.intensity import Intensity
 from napari_dinosim.loading import EncoderChoice
 from napari_dinosim.plan import Scope
 from napari_dinosim.prompts import POSITIVE, Combine, check_label
+from napari_dinosim.records.drawn import RegionRecord, Scalar
 from napari_dinosim.records.images import ImageRecord, Numbers
+from napari_dinosim.records.tools import ToolChoices
 from napari_dinosim.scoring import Normalisation
 
 VERSION = 1
@@ -24,9 +26,6 @@ VERSION = 1
 
 SESSION, QUERY = "napari-dinosim session", "napari-dinosim prompts"
 """What the two kinds of file say they are."""
-
-Scalar = str | bool | int | float | None
-"""What a feature of a point may be."""
 
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -170,16 +169,19 @@ class SessionRecord:
     images : tuple of ImageRecord
         In napari, the topmost first.
     prompts : tuple of PromptRecord
+    regions : tuple of RegionRecord
     loose : tuple of LooseRecord
         Prompts that came from a file of prompts.
     settings : Settings
+    tools : ToolChoices
+        What was chosen for what is made of maps.
     units : tuple of str
         Units of the world, per axis; those of ``world`` of the prompts.
 
     Raises
     ------
     RecordError
-        If two images have one key, or a prompt lies in an image that is not there.
+        If two images have one key, or a prompt or region lies in an image that is not there.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
@@ -190,8 +192,10 @@ class SessionRecord:
     encoder: EncoderRecord
     images: tuple[ImageRecord, ...] = ()
     prompts: tuple[PromptRecord, ...] = ()
+    regions: tuple[RegionRecord, ...] = ()
     loose: tuple[LooseRecord, ...] = ()
     settings: Settings = field(default_factory=Settings)
+    tools: ToolChoices = field(default_factory=ToolChoices)
     units: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -199,10 +203,11 @@ class SessionRecord:
         doubled = next((key for key, count in counts.items() if count > 1), None)
         if doubled is not None:
             raise RecordError(f"images: found two of key {doubled!r}, expected one of each. Save the session anew.")
-        for prompt in self.prompts:
-            if prompt.place is not None and prompt.place.image not in counts:
+        placed = [("prompts", prompt.place.image) for prompt in self.prompts if prompt.place is not None]
+        for field_, image in [*placed, *(("regions", region.image) for region in self.regions)]:
+            if image is not None and image not in counts:
                 raise RecordError(
-                    f"prompts: found one in image {prompt.place.image!r}, expected one of "
+                    f"{field_}: found one in image {image!r}, expected one of "
                     f"{', '.join(map(repr, counts)) or 'no images'}. Save the session anew."
                 )
 

@@ -1,0 +1,116 @@
+"""What lies in a layer at one moment, points or shapes: what undo goes back to."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pandas import DataFrame
+
+    from napari_dinosim._napari.reading import Owner
+
+
+@dataclass(frozen=True, eq=False)
+class LayerState(ABC):
+    """All that lies in a layer at one moment.
+
+    Parameters
+    ----------
+    features : DataFrame of n rows
+    looks : dict of str to sequence of n entries
+        By the name of the layer's attribute.
+    owners : mapping of bytes to Owner
+        Which image each belongs to, by its place.
+    """
+
+    features: DataFrame
+    looks: dict[str, Any]
+    owners: Mapping[bytes, Owner] = field(default_factory=dict, kw_only=True)
+
+    noun: ClassVar[str]
+    """What lies in the layer, as people call one of it."""
+
+    @classmethod
+    @abstractmethod
+    def of(cls, layer: Any) -> Self:
+        """Copy what a layer holds now."""
+
+    @abstractmethod
+    def fill(self, layer: Any) -> None:
+        """Make a layer hold this; its events are blocked."""
+
+    @abstractmethod
+    def _places(self) -> list[bytes]:
+        """Name the place of each, by its coordinates."""
+
+    @cached_property
+    def places(self) -> list[bytes]:
+        """Name of the place of each: two of one name are at one place."""
+        return self._places()
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def says_the_same(self, other: Self) -> bool:
+        """Whether the same lies at the same places, with the same features, in the same order."""
+        if self.places != other.places:
+            return False
+        if not len(self) or self.features.equals(other.features):
+            return True
+        return not relabelled(self, other)  # pandas takes the same words of another type for others
+
+    def with_owners(self, owners: Mapping[bytes, Owner]) -> Self:
+        """Let it belong to images, by its places; what is told of other places is left out."""
+        here = set(self.places)
+        return replace(self, owners={place: owner for place, owner in owners.items() if place in here})
+
+    def put(self, layer: Any) -> None:
+        """Make a layer hold this, and tell nobody; what comes next stays as it is chosen."""
+        defaults = layer.feature_defaults.copy()
+        with layer.events.blocker_all():
+            layer.selected_data = set()  # else a later Delete asks for what is gone
+            self.fill(layer)
+            if set(defaults) == set(layer.features):
+                layer.feature_defaults = defaults
+
+
+def relabelled(before: LayerState, after: LayerState) -> int:
+    """How many have other features."""
+    if list(before.features) != list(after.features):
+        return len(after)
+    old, new = before.features.to_dict("records"), after.features.to_dict("records")
+    return sum(repr(one) != repr(other) for one, other in zip(old, new, strict=True))
+
+
+def described(before: LayerState, after: LayerState) -> str:
+    """Say in a few words what happened between two moments.
+
+    Returns
+    -------
+    str
+        ``"1 point added"``, ``"2 regions moved"``, …
+    """
+
+    def several(count: int) -> str:
+        return f"{count} {before.noun}" if count == 1 else f"{count} {before.noun}s"
+
+    more = len(after) - len(before)
+    if more > 0 and before.places == after.places[: len(before)]:
+        return f"{several(more)} added"
+    if more < 0 and _lies_in(after.places, before.places):
+        return f"{several(-more)} deleted"
+    if more:
+        return f"{several(len(before))} replaced by {len(after)}"
+    moved = sum(one != other for one, other in zip(before.places, after.places, strict=True))
+    return f"{several(moved)} moved" if moved else f"{several(relabelled(before, after))} relabelled"
+
+
+def _lies_in(few: Sequence[bytes], many: Sequence[bytes]) -> bool:
+    """Whether some are found among others, in their order."""
+    left = iter(many)
+    return all(place in left for place in few)
