@@ -459,7 +459,7 @@ def test_keys_and_buttons_undo_what_was_drawn_moved_relabelled_and_deleted(desk)
     drawn = regions.data[0].copy()
     regions.mode = "select"
     middle = drawn.mean(axis=0)
-    found.drag(layer, middle, middle + (10, -20))
+    found.drag(layer, middle, middle + np.array((10, -20)))
     assert np.abs(regions.data[0] - drawn).max() > 5
     regions.selected_data = {0}
     found.controller.prompts.labels.book.choose("negative")
