@@ -185,7 +185,7 @@ def test_class_layers_go_by_the_names_of_images_and_classes(bench):
     layer.name = "z"
     bench.wait()
     assert [one.name for one in classes_over(bench, layer).values()] == ["classes · z", "rose · z", "mine"]
-    bench.controller.prompts.labels.rename("rose", "tulip")
+    bench.controller.prompts.labels.book.rename("rose", "tulip")
     bench.wait()
     again = classes_over(bench, layer)
     assert again["tulip"] is made["rose"]

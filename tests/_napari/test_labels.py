@@ -56,7 +56,7 @@ def test_labels_go_round_and_numbers_stay_with_their_class():
     assert seen == ["thick root", "positive", "negative", "nucleus", "thick root"]
     book.remove("nucleus")
     book.add("vessel")
-    assert book.classes == {"thick root": 1, "vessel": 0}
+    assert book.classes == {"thick root": 1, "vessel": 2}, "another class would look as the first one did"
     assert (book.value("positive"), book.value("thick root")) == (1, 3)
 
 
@@ -192,14 +192,47 @@ def test_a_renamed_class_keeps_its_points_and_a_removed_one_leaves_them_positive
     book_of(bench).add("root")
     bench.point(layer, A)
     point_labels = bench.controller.prompts.labels
-    point_labels.rename("root", "thick root")
+    point_labels.book.rename("root", "thick root")
     bench.wait()
     assert (labels(bench), bench.session.classes) == (["thick root"], ("thick root",))
-    point_labels.remove("thick root")
+    assert book_of(bench).classes == {"thick root": 0}
+    assert bench.controller.prompts.undoing.undoable == "1 point added", "a new name is no step"
+    bench.controller.remove_class("thick root")
     bench.wait()
     assert (labels(bench), bench.session.classes) == (["positive"], ())
     assert bench.prompts.selected_data == {0}
+    assert book_of(bench).classes == {}
     bench.assert_map(layer, colours(*SHAPE) / 255, [A])
+    book_of(bench).add("stem")
+    undo = bench.controller.prompts.undoing.undo
+    undo()
+    bench.wait()
+    assert labels(bench) == ["thick root"]
+    assert book_of(bench).classes == {"stem": 1, "thick root": 0}, "it is another class than it was"
+
+
+def test_a_new_name_holds_for_all_that_can_be_undone(bench):
+    layer = bench.add(colours(*SHAPE), name="a")
+    bench.start()
+    book_of(bench).add("root")
+    bench.point(layer, A)
+    bench.point(layer, B)
+    bench.prompts.remove([0])
+    bench.wait()
+    book_of(bench).rename("root", "stem")
+    bench.wait()
+    bench.controller.prompts.undoing.undo()
+    bench.wait()
+    assert labels(bench) == ["stem", "stem"]
+    assert book_of(bench).labels == ("positive", "negative", "stem")
+
+
+def test_classes_named_before_the_layer_is_there_outlive_the_widget(bench):
+    bench.add(colours(*SHAPE), name="a")
+    book_of(bench).add("root")
+    book_of(bench).add("stem")
+    bench.start()
+    assert bench.prompts.metadata["napari_dinosim"]["classes"] == {"root": 0, "stem": 1}
 
 
 # ---- the section and the keys ------------------------------------------------------------------------------------

@@ -153,11 +153,21 @@ def test_a_negative_region_is_taken_off_and_a_class_has_its_map(bench):
     bench.wait()
     assert bench.session.classes == ("positive", "fibre")
     assert ("1 region relabelled: fibre.", False) in bench.told
-    bench.controller.prompts.labels.remove("fibre")
+    bench.controller.remove_class("fibre")
     bench.wait()
     assert list(regions.features["label"]) == ["positive", "positive"]
     assert regions.selected_data == {1}
     assert bench.session.classes == ()
+    assert book.labels == ("positive", "negative"), "a class that is gone is there again"
+    told = "Class 'fibre' is gone. Positive now, and selected: 1 region of it (on their layer, Delete removes, Shift+K relabels)."
+    assert (told, False) in bench.told
+    bench.controller.regions.undoing.undo()
+    bench.wait()
+    assert [region.label for region in bench.session.prompts.regions] == ["positive", "fibre"]
+    book.rename("fibre", "bark")
+    bench.wait()
+    assert [region.label for region in bench.session.prompts.regions] == ["positive", "bark"]
+    assert book.labels == ("positive", "negative", "bark")
 
 
 def test_several_representatives_find_each_of_two_textures(bench):

@@ -153,6 +153,19 @@ class Choices:
         self.session.set_threshold(threshold)
         self.choices_changed.emit()
 
+    def remove_class(self, label: str) -> None:
+        """Forget a class; its points and regions become positive and are selected."""
+        points, regions = self.prompts.labels.make_positive(label), self.regions.labels.make_positive(label)
+        self.prompts.labels.book.remove(label)
+        keys = {"point": "Shift+T", "region": "Shift+K"}
+        said = [
+            f"{count} {what}{'s' * (count > 1)} of it (on their layer, Delete removes, {keys[what]} relabels)"
+            for what, count in (("point", points), ("region", regions))
+            if count
+        ]
+        left = f" Positive now, and selected: {', '.join(said)}." if said else ""
+        self.told.emit(f"Class {label!r} is gone.{left}", False)
+
     def combine(self, combine: Combine) -> None:
         """Choose how the cosines of several points become one score."""
         self.combined_by = combine

@@ -78,6 +78,12 @@ class History(Generic[State]):
             self._past.pop()
         self.changed.emit()
 
+    def rename(self, column: str, old: str, new: str) -> None:
+        """Let a value of a column of the features be another one at all moments; the layer has it already."""
+        self._past = deque((state.renamed(column, old, new) for state in self._past), DEPTH)
+        self._future = [state.renamed(column, old, new) for state in self._future]
+        self._present = self._present.renamed(column, old, new)
+
     def keep_owners(self, owners: Mapping[bytes, Owner]) -> None:
         """Note which image each belongs to, so that it does when it is here again.
 

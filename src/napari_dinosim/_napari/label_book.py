@@ -52,6 +52,7 @@ class LabelBook:
 
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
+        self._former: dict[str, int] = {}
         self._current = POSITIVE
 
     @property
@@ -61,7 +62,7 @@ class LabelBook:
 
     @property
     def classes(self) -> dict[str, int]:
-        """Numbers of the classes by name, in order; a copy. A number stays with its class."""
+        """Numbers of the classes by name, in order; a copy. A number is never that of another class, now or later."""
         return dict(self._numbers)
 
     @property
@@ -137,7 +138,7 @@ class LabelBook:
             If it is none.
         """
         self._want_class(label)
-        del self._numbers[label]
+        self._former[label] = self._numbers.pop(label)
         self._current = POSITIVE if self._current == label else self._current
         self.changed.emit()
 
@@ -148,7 +149,9 @@ class LabelBook:
             self.changed.emit()
 
     def _enter(self, label: str) -> None:
-        self._numbers[label] = next(number for number in count() if number not in self._numbers.values())
+        """Give a label its number: that which it had before, or one that none ever had."""
+        taken = {*self._numbers.values(), *self._former.values()}
+        self._numbers[label] = self._former.pop(label, next(number for number in count() if number not in taken))
 
     def _free(self, text: str, besides: str = "") -> str:
         """Read a name that no label has yet; capitals make no other label."""

@@ -14,10 +14,10 @@ from napari_dinosim.errors import LabelError
 from napari_dinosim.prompts import POSITIVE, clean_label
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-    from contextlib import AbstractContextManager
+    from collections.abc import Iterable, Sequence
 
     from napari_dinosim._napari.label_book import LabelBook, Look
+    from napari_dinosim._napari.undoing import Undoing
 
 COLUMN = "label"
 """Column of the layer's features that holds the labels."""
@@ -32,8 +32,8 @@ class LayerLabels:
     ----------
     book : LabelBook
         The labels there are, and the one that what comes next gets.
-    amending : callable() -> context manager
-        What is written within it is no step of the person's, for undo.
+    undoing : Undoing
+        The history of the layer: looks, and names of classes, are no steps of the person's.
     """
 
     told = Signal(str)
@@ -44,13 +44,16 @@ class LayerLabels:
     keys: ClassVar[tuple[str, str]]
     """Keys on the layer, in napari's words: to the next label, and to relabel what is selected."""
 
-    def __init__(self, book: LabelBook, amending: Callable[[], AbstractContextManager[None]]) -> None:
-        self.book, self._amending = book, amending
+    def __init__(self, book: LabelBook, undoing: Undoing[Any]) -> None:
+        self.book, self._undoing = book, undoing
         self._layer: Any = None
+        self._renamed = False
         self._several = False
         self._on_defaults = guarded(self._keep_current)
         switch, relabel = map(coerce_keybinding, self.keys)
         self._keys = {switch: self._switch, relabel: self._relabel}
+        book.renamed.connect(guarded(self._rename))
+        book.changed.connect(guarded(self._book_changed))
 
     # ---- what those derived say ----------------------------------------------------------------------------------
 
@@ -97,7 +100,7 @@ class LayerLabels:
             return ()
         labels = self._clean()
         if not _holds(self._layer, labels) or _is_closed(self._layer):
-            with self._amending():
+            with self._undoing.amending():
                 self._write(labels)
         self.book.meet(labels)
         self._show_looks(labels)
@@ -110,13 +113,39 @@ class LayerLabels:
         if self._layer is None:
             return 0
         numbers = sorted(self._layer.selected_data if chosen is None else chosen)
-        labels = list(self.look())
+        labels = self._clean()
         for index in numbers:
             labels[index] = label
         if numbers:
             self._write(labels)
             self.look()
         return len(numbers)
+
+    def make_positive(self, label: str) -> int:
+        """Let what has a label be positive, and select it, so that nothing is lost unseen; returns how many."""
+        here = {index for index, held in enumerate(self._clean() if self._layer is not None else []) if held == label}
+        if here:
+            self.relabel(POSITIVE, here)
+            self._layer.selected_data = here
+        return len(here)
+
+    def _rename(self, old: str, new: str) -> None:
+        """Write the new name of a class here, and in all that can be undone.
+
+        Nobody is told before the other layers have it too: what reads them all would meet the old one again.
+        """
+        if self._layer is not None:
+            with self._layer.events.blocker_all():
+                self._write([new if label == old else label for label in self._clean()])
+            self._undoing.rename(COLUMN, old, new)
+            self._renamed = True
+
+    def _book_changed(self) -> None:
+        """Look anew, where a class was renamed; have what comes next be as is chosen."""
+        if self._renamed:
+            self._renamed = False
+            self._write(self._clean())  # and tell
+        self._keep_current()
 
     def relabel_selected(self) -> None:
         """Give what is selected the label that comes next, and say so."""

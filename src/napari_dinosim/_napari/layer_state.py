@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+import numpy as np
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -68,6 +70,13 @@ class LayerState(ABC):
         """Let it belong to images, by its places; what is told of other places is left out."""
         here = set(self.places)
         return replace(self, owners={place: owner for place, owner in owners.items() if place in here})
+
+    def renamed(self, column: str, old: str, new: str) -> Self:
+        """Let a value of a column of the features be another one."""
+        if column not in self.features:
+            return self
+        values = [new if isinstance(value, str) and value == old else value for value in self.features[column]]
+        return replace(self, features=self.features.assign(**{column: np.array(values, dtype=object)}))
 
     def put(self, layer: Any) -> None:
         """Make a layer hold this, and tell nobody; what comes next stays as it is chosen."""

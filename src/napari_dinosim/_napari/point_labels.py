@@ -14,16 +14,16 @@ from psygnal import Signal
 from napari_dinosim._napari.label_book import CLASS_LOOKS, LOOKS, LabelBook
 from napari_dinosim._napari.layer_labels import LayerLabels
 from napari_dinosim._napari.roles import MARK
-from napari_dinosim.prompts import POSITIVE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from contextlib import AbstractContextManager
+    from collections.abc import Iterator, Sequence
 
     from napari.components import ViewerModel
     from napari.layers import Points
 
     from napari_dinosim._napari.label_book import Look
+    from napari_dinosim._napari.point_state import PointsState
+    from napari_dinosim._napari.undoing import Undoing
 
 BOOK_KEY = "classes"
 """Where the layer's mark keeps the numbers of the classes, so that they outlive the widget."""
@@ -35,8 +35,8 @@ class PointLabels(LayerLabels):
     Parameters
     ----------
     viewer : Viewer
-    amending : callable() -> context manager
-        What is written within it is no step of the person's, for undo.
+    undoing : Undoing
+        The history of the layer.
     """
 
     counted = Signal()
@@ -44,12 +44,11 @@ class PointLabels(LayerLabels):
 
     noun, keys = "point", ("T", "Shift-T")
 
-    def __init__(self, viewer: ViewerModel, amending: Callable[[], AbstractContextManager[None]]) -> None:
-        super().__init__(LabelBook(), amending)
+    def __init__(self, viewer: ViewerModel, undoing: Undoing[PointsState]) -> None:
+        super().__init__(LabelBook(), undoing)
         self._viewer = viewer
         self.labels: tuple[str, ...] = ()
         self._meanwhile = ""
-        self.book.changed.connect(self._book_changed)
 
     @property
     def _current(self) -> str:
@@ -59,6 +58,7 @@ class PointLabels(LayerLabels):
         """Follow a layer, with the classes that an earlier widget left there."""
         self.book.restore(layer.metadata[MARK].get(BOOK_KEY, {}))
         super().attach(layer)
+        self._note_classes()
 
     def detach(self) -> None:
         """Follow it no more; its labels stay."""
@@ -90,34 +90,19 @@ class PointLabels(LayerLabels):
             self._meanwhile = ""
             self._keep_current()
 
-    def rename(self, old: str, text: str) -> None:
-        """Give a class another name, and its points with it."""
-        here = [index for index, label in enumerate(self.look()) if label == old]
-        new = self.book.rename(old, text)
-        self.relabel(new, here)
-
-    def remove(self, label: str) -> None:
-        """Forget a class; its points become positive and are selected, so that nothing is lost unseen."""
-        here = [index for index, held in enumerate(self.look()) if held == label]
-        self.relabel(POSITIVE, here)
-        self.book.remove(label)
-        if here and self._layer is not None:
-            self._layer.selected_data = set(here)
-            few = "Its point is" if len(here) == 1 else f"Its {len(here)} points are"
-            self.told.emit(
-                f"Class {label!r} is gone. {few} positive now and selected: Delete removes, Shift+T relabels."
-            )
-
     def _book_changed(self) -> None:
-        if self._layer is None:
-            return
+        super()._book_changed()
+        if self._layer is not None:
+            self._note_classes()
+            self._viewer.status = f"Next points and regions: {self.book.current}"
+
+    def _note_classes(self) -> None:
+        """Note the numbers of the classes in the layer."""
         numbers = self.book.classes
         if numbers:
             self._layer.metadata[MARK][BOOK_KEY] = numbers
         else:
             self._layer.metadata[MARK].pop(BOOK_KEY, None)
-        self._keep_current()
-        self._viewer.status = f"Next points and regions: {self.book.current}"
 
     def _keep_look(self, look: Look) -> None:
         layer = self._layer

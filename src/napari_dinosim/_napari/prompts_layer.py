@@ -70,7 +70,7 @@ class PromptsLayer:
         self._throttled = qthrottled(guarded(self._compare), timeout=THROTTLE_MS)
         self._owners: dict[bytes, Owner] = {}
         self.undoing = Undoing(viewer, PointsState, self._own)
-        self.labels = PointLabels(viewer, self.undoing.amending)
+        self.labels = PointLabels(viewer, self.undoing)
         self.loose: tuple[LoosePrompt, ...] = ()
         """Prompts from a file, that lie in no image."""
         self.layer: Points | None = None

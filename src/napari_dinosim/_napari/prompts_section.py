@@ -130,7 +130,7 @@ class PromptsSection(Section):
         self._labels.relabel_selected()
 
     def _remove(self, _checked: bool) -> None:
-        self._labels.remove(self._book.current)
+        self._controller.remove_class(self._book.current)
 
     def _add(self) -> None:
         try:
@@ -146,6 +146,6 @@ class PromptsSection(Section):
         if not wanted:
             return
         try:
-            self._labels.rename(old, text)
+            self._book.rename(old, text)
         except LabelError as error:
             self._controller.told.emit(str(error), True)

@@ -7,16 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.utils.colormaps.standardize_color import transform_color
 
-from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.label_book import CLASS_LOOKS, LOOKS
 from napari_dinosim._napari.layer_labels import LayerLabels
-from napari_dinosim.prompts import POSITIVE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from contextlib import AbstractContextManager
+    from collections.abc import Sequence
 
-    from napari_dinosim._napari.label_book import LabelBook, Look
+    from napari_dinosim._napari.label_book import Look
 
 FACE_ALPHA = 0.15
 """Of the colour that fills a shape: the image shows through."""
@@ -29,33 +26,11 @@ class RegionLabels(LayerLabels):
     ----------
     book : LabelBook
         That of the points.
-    amending : callable() -> context manager
-        What is written within it is no step of the person's, for undo.
+    undoing : Undoing
+        The history of the layer.
     """
 
     noun, keys = "region", ("K", "Shift-K")  # those of the points are napari's own here, for drawing paths
-
-    def __init__(self, book: LabelBook, amending: Callable[[], AbstractContextManager[None]]) -> None:
-        super().__init__(book, amending)
-        self._known = set(book.labels)
-        self._on_book = guarded(self._book_changed)
-        book.changed.connect(self._on_book)
-        book.renamed.connect(guarded(self._rename))
-
-    def _rename(self, old: str, new: str) -> None:
-        if self._layer is not None:
-            self.relabel(new, [index for index, label in enumerate(self._clean()) if label == old])
-
-    def _book_changed(self) -> None:
-        """Make regions positive whose class was removed, and select them, so that nothing is lost unseen."""
-        gone, self._known = self._known.difference(self.book.labels), set(self.book.labels)
-        if self._layer is None:
-            return
-        here = [index for index, label in enumerate(self._clean()) if label in gone]
-        if here:
-            self.relabel(POSITIVE, here)
-            self._layer.selected_data = set(here)
-        self._keep_current()
 
     def _keep_look(self, look: Look) -> None:
         layer = self._layer

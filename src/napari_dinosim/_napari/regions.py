@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from napari_dinosim._napari.label_book import LabelBook
     from napari_dinosim._napari.reading import Owner
+    from napari_dinosim._napari.region_labels import RegionLabels
     from napari_dinosim._napari.regions_layer import DrawnShape
     from napari_dinosim._napari.searched import Searched
     from napari_dinosim._napari.shape_state import ShapesState
@@ -86,6 +87,11 @@ class Regions:
     def layer(self) -> Shapes | None:
         """The regions layer, where there is one."""
         return self._holder.layer
+
+    @property
+    def labels(self) -> RegionLabels:
+        """The labels of the regions."""
+        return self._holder.labels
 
     @property
     def undoing(self) -> Undoing[ShapesState]:

@@ -108,7 +108,7 @@ class RegionsLayer:
     ) -> None:
         self._viewer = viewer
         self.undoing = Undoing(viewer, ShapesState, give_owners)
-        self.labels = RegionLabels(book, self.undoing.amending)
+        self.labels = RegionLabels(book, self.undoing)
         self._snapshot: tuple[object, ...] | None = None
         self._throttled = qthrottled(guarded(self._compare), timeout=THROTTLE_MS)
         self.layer: Shapes | None = None

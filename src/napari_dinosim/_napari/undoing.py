@@ -113,6 +113,12 @@ class Undoing(Generic[State]):
             if history is not None:
                 history.amend()
 
+    def rename(self, column: str, old: str, new: str) -> None:
+        """Let a value of a column of the features be another one at all moments: no step."""
+        if self._history is not None:
+            self._history.rename(column, old, new)
+            self.changed.emit()
+
     def keep_owners(self, owners: Mapping[bytes, Owner]) -> None:
         """Note which image each belongs to."""
         if self._history is not None:
