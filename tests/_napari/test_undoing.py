@@ -71,6 +71,26 @@ def test_a_point_that_is_there_again_belongs_to_its_image(bench):
     assert sources(bench) == [str(below.unique_id)]
 
 
+def test_a_second_click_on_one_place_is_on_what_is_seen_there(bench):
+    below, above = bench.add(colours(*SHAPE), name="below"), bench.add(colours(*SHAPE, 1), name="above")
+    one, two = str(below.unique_id), str(above.unique_id)
+    bench.start()
+    bench.point(above, (37, 120))
+    above.visible = False
+    bench.point(below, (37, 120))
+    assert sources(bench) == [two, one]
+    bench.prompts.remove([0])
+    bench.wait()
+    assert sources(bench) == [one]
+    undo(bench)
+    assert sources(bench) == [two, one]
+    undo(bench)
+    undo(bench)
+    redo(bench)
+    redo(bench)
+    assert sources(bench) == [two, one]
+
+
 def test_a_point_of_another_plane_comes_back_while_3d_refuses_new_ones(bench):
     layer = bench.add(np.stack([colours(*SHAPE, seed)[..., 0] for seed in range(3)]), name="a")
     bench.start()

@@ -44,9 +44,9 @@ def describe_points(controller: Controller, names: Mapping[str, str]) -> tuple[P
     world = apply(world_matrix(layer, units), points)
     reading = controller.prompts.read(controller.offering.checked())
     prompts = dict(zip(reading.indices, reading.prompts, strict=True))
-    features = layer.features.to_dict("records")
+    features, owners = layer.features.to_dict("records"), controller.prompts.owners()
     records = []
-    for index, point in enumerate(points):
+    for index in range(len(points)):
         noted = {str(name): scalar(value) for name, value in features[index].items()}
         place: Place | None
         if index in prompts:
@@ -54,7 +54,7 @@ def describe_points(controller: Controller, names: Mapping[str, str]) -> tuple[P
             at = place_of(prompt)
             place, label = Place(names[prompt.source], at.y, at.x, at.plane), prompt.label
         else:
-            place, label = _left_out(controller, point, world[index], names), _label(noted)
+            place, label = _left_out(controller, owners[index], world[index], names), _label(noted)
         finite = tuple(float(c) for c in world[index]) if np.isfinite(world[index]).all() else None
         if place is not None or finite is not None:
             records.append(PromptRecord(place, label, finite, noted))
@@ -102,8 +102,8 @@ def put_points(
         labelled = {COLUMN: prompt.label} if COLUMN in layer.features or prompt.label != POSITIVE else {}
         features.append({**prompt.features, **labelled})
     made = np.array(points, dtype=float).reshape(len(points), layer.ndim)
-    controller.prompts.assign(made, owners)
     kept = np.asarray(layer.data) if append else made[:0]
+    controller.prompts.assign(np.concatenate([kept, made]), owners)
     noted = layer.features.to_dict("records") if append else []
     rows: list[dict[str, Any]] = [*noted, *features]
     columns = dict.fromkeys([*(str(name) for name in layer.features), *(name for row in rows for name in row)])
@@ -146,10 +146,9 @@ def in_image(
 
 
 def _left_out(
-    controller: Controller, point: NDArray[np.float64], world: NDArray[np.float64], names: Mapping[str, str]
+    controller: Controller, owner: Owner | None, world: NDArray[np.float64], names: Mapping[str, str]
 ) -> Place | None:
     """Return the place of a point in the image that it keeps to, which is not checked at the moment."""
-    owner = controller.prompts.owner(point)
     found = None if owner is None or owner.key not in names else controller.offering.find(owner.key)
     if owner is None or found is None or not np.isfinite(world).all():
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -48,4 +49,15 @@ class PointsState(LayerState):
                 setattr(layer, name, self.looks[name].copy())
 
     def _places(self) -> list[bytes]:
-        return [point.tobytes() for point in np.asarray(self.data, dtype=float)]
+        return place_names(self.data)
+
+
+def place_names(points: NDArray[np.float64]) -> list[bytes]:
+    """Name the place of each point, (n, d): no two are of one name, also where they lie on each other."""
+    counts: Counter[bytes] = Counter()
+    names = []
+    for point in np.asarray(points, dtype=float):
+        name = point.tobytes()
+        names.append(name + bytes(str(counts[name] or ""), "ascii"))
+        counts[name] += 1
+    return names

@@ -26,7 +26,7 @@ from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.label_book import LOOKS
 from napari_dinosim._napari.layer_labels import COLUMN
 from napari_dinosim._napari.point_labels import PointLabels
-from napari_dinosim._napari.point_state import PointsState
+from napari_dinosim._napari.point_state import PointsState, place_names
 from napari_dinosim._napari.reading import LeftOut, Owner, Reading, read_point
 from napari_dinosim._napari.roles import PROMPTS, claim, is_ours, mark
 from napari_dinosim._napari.undoing import BEGINNINGS, Undoing
@@ -131,12 +131,12 @@ class PromptsLayer:
         prompts: list[Prompt] = []
         indices: list[int] = []
         left_out: Counter[LeftOut] = Counter()
-        for index, point in enumerate(points):
+        for index, (point, name) in enumerate(zip(points, place_names(points), strict=True)):
             if not np.isfinite(point).all():
                 left_out[LeftOut.NOWHERE] += 1
                 continue
             here = {key: (found, places[key][index]) for key, found in keys.items()}
-            meant, owner = read_point(here, self._owners.get(point.tobytes()), world.shape[1], taken, axes)
+            meant, owner = read_point(here, self._owners.get(name), world.shape[1], taken, axes)
             if only is not None and index not in only:
                 pass
             elif isinstance(meant, Prompt):
@@ -145,20 +145,29 @@ class PromptsLayer:
             else:
                 left_out[meant] += 1
             if owner is not None:
-                owners[point.tobytes()] = owner
+                owners[name] = owner
         self._owners = owners
         self.undoing.keep_owners(owners)
         names = dict.fromkeys(keys[prompt.source].name for prompt in prompts)
         return Reading(tuple(prompts), tuple(names), left_out, tuple(indices))
 
-    def owner(self, point: NDArray[np.float64]) -> Owner | None:
-        """Return whose a point is, as it was last read."""
-        return self._owners.get(point.tobytes())
+    def owners(self) -> list[Owner | None]:
+        """Return whose the points are, as they were last read."""
+        return [] if self.layer is None else [self._owners.get(name) for name in place_names(self.layer.data)]
 
     def assign(self, points: NDArray[np.float64], owners: Sequence[Owner | None]) -> None:
-        """Say whose points are that are about to be put into the layer, whatever lies on top where they are."""
-        pairs = zip(points, owners, strict=True)
-        self._owners |= {point.tobytes(): owner for point, owner in pairs if owner is not None}
+        """Say whose the last of some points are, that are about to be in the layer, whatever lies on top there."""
+        names = place_names(points)[len(points) - len(owners) :]
+        self._owners |= {name: owner for name, owner in zip(names, owners, strict=True) if owner is not None}
+
+    def _close_ranks(self, removed: Collection[int]) -> None:
+        """Let points keep their owners that lie on points that are about to be removed."""
+        assert self.layer is not None
+        points = np.asarray(self.layer.data)
+        left = [index for index in range(len(points)) if index not in {number % len(points) for number in removed}]
+        before = place_names(points)
+        names = zip(left, place_names(points[left]), strict=True)
+        self._owners = {name: self._owners[before[index]] for index, name in names if before[index] in self._owners}
 
     def hand_over(self, keys: Sequence[str], key: str) -> None:
         """Give the points of some images to another one, which lies at the same place."""
@@ -187,7 +196,7 @@ class PromptsLayer:
             return
         units = self._viewer.layers.units
         here = to_data(self.layer, to_world(image, point, units), units, self._viewer.dims.point)
-        self._owners[here.tobytes()] = owner  # before it is added: napari tells of it at once
+        self.assign(np.concatenate([self.layer.data, here[None]]), [owner])  # before: napari tells of it at once
         self.layer.add(here[None])
 
     def _make(self, reference: Image) -> Points:
@@ -207,6 +216,8 @@ class PromptsLayer:
     def _on_event(self, event: object) -> None:
         action = str(getattr(event, "action", "")).rsplit(".", 1)[-1].lower()
         guarded(self.undoing.note)(action)
+        if action == "removing":
+            guarded(self._close_ranks)(getattr(event, "data_indices", ()))
         if action not in BEGINNINGS:
             self._throttled()
 
