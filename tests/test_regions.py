@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from threading import get_ident
+
 import numpy as np
 import pytest
 import torch
@@ -387,6 +389,29 @@ def test_vectors_are_found_once_for_each_region(monkeypatch):
     assert (first, len(calls)) == (1, 1)
     desk.session.set_prompts(PromptSet(regions=(square("a", 20, 100, 31),)))
     assert len(calls) == 2
+
+
+def test_what_stands_for_several_regions_is_found_by_a_worker(monkeypatch):
+    from napari_dinosim import representatives as module
+
+    threads = []
+    whole = module.represent
+    monkeypatch.setattr(module, "represent", lambda *args: threads.append(get_ident()) or whole(*args))
+    desk = Desk()
+    desk.add("a", as_bytes(halves()))
+    desk.session.set_prompts(PromptSet((Prompt("a", 5, 5),)))
+    desk.start()
+    before = desk.session.shown_map("a")
+    regions = tuple(square("a", 20, x, 30, representatives=2) for x in (5, 60, 100))
+    desk.session.set_prompts(PromptSet(regions=(*regions, square("a", 2, 10, 30, shape=(400, 500), representatives=2))))
+    assert desk.session.shown_map("a") is before, "the map goes before the next one is there"
+    desk.wait()
+    assert get_ident() not in threads[:3]
+    assert desk.session.shown_map("a").best == pytest.approx(1, abs=1e-6)
+    assert any("expected one of" in text for text in desk.messages), "the region of another size is not told"
+    count = len(threads)
+    desk.session.set_prompts(PromptSet(regions=regions))
+    assert len(threads) == count
 
 
 def test_more_representatives_than_patches_give_as_many_as_there_are():

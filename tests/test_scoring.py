@@ -134,6 +134,18 @@ def test_many_maps_in_a_row_go_to_the_worker_too(desk, monkeypatch):
     assert desk.session.map("one", ()) is not None
 
 
+@pytest.mark.parametrize(("combine", "fits"), [("max", False), ("top", False), ("mean", True)])
+def test_many_points_are_more_to_go_through_than_one(desk, monkeypatch, combine, fits):
+    desk.start()
+    monkeypatch.setattr(scoring, "AT_ONCE", 2 * desk.session.embeddings("stack", (1,)).count)
+    desk.prompt(CLICK)
+    assert desk.session.map("stack", (1,)) is not None
+    desk.prompt(*[("stack", y, x, (1,)) for y in range(0, 40, 10) for x in range(0, 90, 10)], combine=combine)
+    before = desk.session.map("stack", (1,))
+    desk.wait()
+    assert (desk.session.map("stack", (1,)) is before) == fits
+
+
 def test_only_the_last_query_is_answered(desk, monkeypatch):
     monkeypatch.setattr(scoring, "AT_ONCE", 0)
     desk.start()

@@ -10,7 +10,7 @@ from napari_dinosim.errors import NotEmbeddedError, OutsideImageError, RegionErr
 from napari_dinosim.prompts import NEGATIVE, Prompt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from torch import Tensor
 
@@ -91,15 +91,41 @@ class RegionVectors:
         NotEmbeddedError
             If none of its patches is embedded.
         """
-        from napari_dinosim.representatives import represent
-
-        state = ref(embeddings.mosaic), embeddings.mosaic.revision
         held = self._held.get(prompt)
-        if held is None or held[0] != state:
-            covered = prompt.region.patches(embeddings.grid)
-            count = min(prompt.representatives, len(covered.rows))
-            held = self._held[prompt] = state, represent(embeddings.mosaic, covered, count)
+        if held is None or held[0] != _state(embeddings):
+            held = self._held[prompt] = represented(prompt, embeddings)
         return held[1]
+
+    def late(
+        self, prompts: Iterable[RegionPrompt], embeddings: Callable[[str, PlaneIndex], PatchEmbeddings | None]
+    ) -> list[tuple[RegionPrompt, PatchEmbeddings]]:
+        """Return the regions whose vectors are found by k-means and are not known yet: 20 ms each."""
+        several = [(one, embeddings(one.source, one.plane)) for one in prompts if one.representatives > 1]
+        there = [(one, found) for one, found in several if found is not None]
+        return [(one, found) for one, found in there if self._held.get(one, (None,))[0] != _state(found)]
+
+    def keep(self, prompt: RegionPrompt, found: tuple[object, Tensor]) -> None:
+        """Keep what :func:`represented` has found."""
+        self._held[prompt] = found
+
+
+def represented(prompt: RegionPrompt, embeddings: PatchEmbeddings) -> tuple[object, Tensor]:
+    """Find the unit vectors, (n, D), that stand for a region, and the state of the embeddings that they are of.
+
+    Raises
+    ------
+    RegionError, NotEmbeddedError
+        As of :meth:`RegionVectors.of`.
+    """
+    from napari_dinosim.representatives import represent
+
+    state = _state(embeddings)
+    covered = prompt.region.patches(embeddings.grid)
+    return state, represent(embeddings.mosaic, covered, min(prompt.representatives, len(covered.rows)))
+
+
+def _state(embeddings: PatchEmbeddings) -> object:
+    return ref(embeddings.mosaic), embeddings.mosaic.revision
 
 
 def _loose(prompts: PromptSet, encoder: str | None) -> Iterator[tuple[str, Query]]:

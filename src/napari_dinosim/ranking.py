@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
     from napari_dinosim.similarity import Query
 
     Extremes = tuple[float, float]
+
+MORE = 0.25
+"""Of a pass over the vectors, each further vector of a query takes so much."""
+
+COMBINED = {"max": 15, "mean": 0, "top": 60}
+"""To combine the cosines of one patch takes, for each of them, as long as so many numbers of the vectors do."""
 
 NOBODY = -1
 """Winner where nothing is embedded."""
@@ -53,6 +60,16 @@ class PlaneScores:
         winners = np.zeros(self.grid.shape, np.int16) if first is None else first.numpy().astype(np.int16)
         winners[np.isnan(self.by_label[None].numpy())] = NOBODY
         return winners
+
+    @staticmethod
+    def work(embeddings: PatchEmbeddings, queries: Mapping[str, Query]) -> int:
+        """How long it takes to score a plane, in numbers of its vectors that are gone through once."""
+        negatives = {id(query.negatives): query for query in queries.values() if query.negatives is not None}
+        groups = [(len(query.vectors), query.combine) for query in queries.values()]
+        groups += [(len(query.negatives), query.combine) for query in negatives.values() if query.negatives is not None]
+        columns = sum(1 if combine == "mean" else count for count, combine in groups)
+        combined = sum(count * COMBINED[combine] for count, combine in groups if count > 1)
+        return int(embeddings.count * (1 + MORE * (columns - 1)) + math.prod(embeddings.grid.shape) * combined)
 
     @classmethod
     def of(cls, embeddings: PatchEmbeddings, queries: Mapping[str, Query]) -> PlaneScores:

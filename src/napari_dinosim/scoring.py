@@ -204,7 +204,7 @@ class Scoring:
         missing = [(place, found) for place, found in self._held(together) if place not in known]
         if name in self._jobs or not missing:
             return
-        if self._fits_in_a_row(sum(found.count for _, found in missing)):
+        if self._fits_in_a_row(sum(PlaneScores.work(found, self._queries) for _, found in missing)):
             for place, found in missing:
                 self._take(place, PlaneScores.of(found, self._queries))
             return
@@ -236,7 +236,7 @@ class Scoring:
         embeddings = self._embeddings(*place)
         if embeddings is None:
             return None
-        if not self._fits_in_a_row(embeddings.count):
+        if not self._fits_in_a_row(PlaneScores.work(embeddings, self._queries)):
             self._ask(place, embeddings, self._queries)
             return None
         return self._take(place, PlaneScores.of(embeddings, self._queries))

@@ -6,16 +6,18 @@ what is chosen (the plan) and what is known (embeddings, failures). Everything e
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
 from napari_dinosim.answers import Answers
 from napari_dinosim.cache import CacheKey, EmbeddingCache
+from napari_dinosim.errors import NotEmbeddedError, RegionError
 from napari_dinosim.loading import EncoderChoice, EncoderSlot
 from napari_dinosim.plan import Plan, Scope, View
-from napari_dinosim.querying import RegionVectors, make_queries
+from napari_dinosim.querying import RegionVectors, make_queries, represented
 from napari_dinosim.reckoning import Reckoning
 from napari_dinosim.schedule import EmbeddingSchedule
 from napari_dinosim.states import ImageInput, InputState, Stage
@@ -23,11 +25,13 @@ from napari_dinosim.states import ImageInput, InputState, Stage
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from torch import Tensor
+
     from napari_dinosim.embeddings import PatchEmbeddings
-    from napari_dinosim.engine import Engine
+    from napari_dinosim.engine import Engine, Job
     from napari_dinosim.errors import DinosimError
     from napari_dinosim.planes import PlaneIndex
-    from napari_dinosim.prompts import PromptSet
+    from napari_dinosim.prompts import PromptSet, RegionPrompt
 
 
 class SimilaritySession(Answers):
@@ -72,6 +76,8 @@ class SimilaritySession(Answers):
         cache: EmbeddingCache | None = None,
     ) -> None:
         super().__init__(engine, Plan(encoder), EmbeddingCache() if cache is None else cache)
+        self._engine = engine
+        self._representing: Job[Any] | None = None
         self._stale: dict[str, str] = {}
         self._told_nonfinite: set[str] = set()
         self._regions = RegionVectors()
@@ -231,13 +237,43 @@ class SimilaritySession(Answers):
         return state
 
     def _refresh(self) -> None:
-        """Make the queries anew from all prompts whose plane is embedded, then everything that hangs on them."""
+        """Make the queries anew: at once, or when a worker knows what stands for the regions; maps stay until then."""
+        late = self._regions.late(self._plan.prompts.regions, self.embeddings)
+        if self._representing is not None:
+            self._representing.cancel()
+        self._representing = self._represent(late) if len(late) > 1 else None
+        if self._representing is None:
+            self._query()
+        else:
+            self._schedule.pump()
+
+    def _query(self) -> None:
+        """Make the queries from all prompts whose plane is embedded, then everything that hangs on them."""
         prompts = self._plan.prompts
         queries = make_queries(prompts, self.embeddings, self._outside, self._regions)
         self._scoring.set_queries(queries, named=bool(prompts.classes))
         self._tell_maps()
         self._tell_states()
         self._schedule.pump()
+
+    def _represent(self, late: list[tuple[RegionPrompt, PatchEmbeddings]]) -> Job[Any]:
+        """Have a worker find what stands for regions."""
+
+        def work(job: Job[Any]) -> list[tuple[RegionPrompt, tuple[object, Tensor]]]:
+            found = []
+            for prompt, embeddings in late:
+                if not job.cancelled:
+                    with suppress(RegionError, NotEmbeddedError):  # told when the queries are made
+                        found.append((prompt, represented(prompt, embeddings)))
+            return found
+
+        def done(found: list[tuple[RegionPrompt, tuple[object, Tensor]]]) -> None:
+            for prompt, vectors in found:
+                self._regions.keep(prompt, vectors)
+            self._representing = None
+            self._query()
+
+        return self._engine.submit(work, on_done=done, on_error=self._failed, lane="scoring")
 
     def _outside(self, source: str, error: DinosimError) -> None:
         self.message.emit(f"{self._plan.inputs[source].name}: {error}")
