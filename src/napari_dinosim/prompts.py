@@ -195,6 +195,13 @@ class PromptSet:
         return tuple(dict.fromkeys(label for label in labels if label != NEGATIVE))
 
     @property
+    def against(self) -> bool:
+        """Whether anything counts against what is looked for."""
+        points, regions, loose = self.prompts, self.regions, self.loose
+        labels = [*(one.label for one in points), *(one.label for one in regions), *(one.label for one in loose)]
+        return NEGATIVE in labels
+
+    @property
     def classes(self) -> tuple[str, ...]:
         """Classes, in the order of their first prompts; none while no prompt names one.
 

@@ -54,7 +54,11 @@ class InputState:
     unread : int
         Parts of the plane that could not be read.
     threshold : float, optional
-        Cosine under which the best is no match; None where the person set none.
+        Score under which the best is no match; None where the person set none.
+    against : bool
+        Whether scores are cosines less those with negative prompts.
+    by_class : tuple of (str, float)
+        The highest score of each class.
     """
 
     stage: Stage
@@ -64,22 +68,28 @@ class InputState:
     planes: tuple[int, int] | None = None
     unread: int = 0
     threshold: float | None = None
+    against: bool = False
+    by_class: tuple[tuple[str, float], ...] = ()
 
     @property
     def no_match(self) -> bool:
-        """Whether nothing here is as like as the person wants."""
-        return self.best is not None and self.threshold is not None and self.best < self.threshold
+        """Whether nothing here is as like as the person wants, to the two digits that are told."""
+        return self.best is not None and self.threshold is not None and round(self.best, 2) < round(self.threshold, 2)
 
     @property
     def text(self) -> str:
-        """A few words: ``"45 %"``, ``"ready · best match 0.83"``, ``"ready · no match here, best 0.41"``."""
+        """A few words: ``"45 %"``, ``"ready · best match 0.83"``, ``"ready · no match here, best 0.41"``.
+
+        With negative prompts the number is a score, and none of a cosine: ``"ready · best score 0.62"``.
+        """
         words = [f"{self.fraction:.0%}".replace("%", " %") if self.stage is Stage.RUNNING else str(self.stage)]
         if self.unread:
             words.append("a part unread" if self.unread == 1 else f"{self.unread} parts unread")
         if self.planes is not None:
             words.append(f"{self.planes[0]} of {self.planes[1]} planes")
         if self.best is not None:
-            words.append(f"no match here, best {self.best:.2f}" if self.no_match else f"best match {self.best:.2f}")
+            best = "best score" if self.against else "best match"
+            words.append(f"no match here, best {self.best:.2f}" if self.no_match else f"{best} {self.best:.2f}")
         return " · ".join(words)
 
 

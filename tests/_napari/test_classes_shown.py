@@ -312,6 +312,14 @@ def test_the_section_shows_the_scale_and_says_where_nothing_matches(desk):
     texts = found.states()
     assert texts["a"] == "ready · best match 1.00"
     assert texts["b"].startswith("ready · no match here, best 0.")
+    assert section.said.text() == "A match in 1 of 2 images."
+    found.controller.limit_matches(-2)
+    assert spin(3, lambda: section.said.text() == "A match in all 2 images.")
+    section.threshold.setValue(1)  # the clicked patch itself has 0.9999999
+    spin(0.2)
+    assert found.states()["a"] == "ready · best match 1.00"
+    found.controller.limit_matches(0.6)
+    spin(0.2)
     section.stretch.setFocus()
     QTest.keyClick(section.stretch, Qt.Key.Key_End)
     assert spin(3, lambda: section.bar.low.text() == "-1.00")
@@ -320,6 +328,31 @@ def test_the_section_shows_the_scale_and_says_where_nothing_matches(desk):
     QTest.mouseClick(section.limited, Qt.MouseButton.LeftButton)
     spin(0.2)
     assert found.states()["b"].startswith("ready · best match")
+
+
+def test_the_bar_and_the_rows_tell_scores_of_classes_and_of_negatives(desk):
+    layer = Image(striped(), name="a")
+    found = desk(layer)
+    section = found.unfold(ScoresSection)
+    found.start()
+    book = found.controller.prompts.labels.book
+    for label, place in (("root", (40, 10)), ("stem", (40, 60))):
+        book.add(label)
+        found.click(layer, place)
+    key = str(layer.unique_id)
+    found.viewer.layers.selection.active = next(one for one in found.viewer.layers if one.name.startswith("root · "))
+    assert spin(3, lambda: section.bar.middle.text() == "cosine · root")
+    scores = found.session.shown_map(key, "root").scores
+    assert (section.bar.low.text(), section.bar.high.text()) == (f"{scores.min():.2f}", f"{scores.max():.2f}")
+    tip = found.widget.images.item(0).toolTip()
+    assert tip.split("\n")[1:] == ["root: best 1.00", "stem: best 1.00"]
+    book.choose("negative")
+    found.viewer.layers.selection.active = found.prompts
+    found.click(layer, (40, 100))
+    assert spin(3, lambda: section.bar.middle.text() == "score")
+    best = float(found.session.shown_map(key).scores.max())
+    assert found.states()["a"] == f"ready · best score {best:.2f}"
+    assert found.widget.images.item(0).toolTip().endswith("Scores: cosines, less those with what is negative.")
 
 
 def test_no_title_widens_the_dock(desk):

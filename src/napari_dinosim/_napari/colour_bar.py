@@ -1,4 +1,4 @@
-"""A colour bar: the colormap of a map, and the cosines at its ends."""
+"""A colour bar: the colormap of a map, and the scores at its ends."""
 
 from __future__ import annotations
 
@@ -35,14 +35,13 @@ class _Strip(QWidget):
 
 
 class ColourBar(QWidget):
-    """Tells which cosine the colours of a map stand for; blank while there is none."""
+    """Tells which score the colours of a map stand for; blank while there is none."""
 
     def __init__(self) -> None:
         super().__init__()
         self._strip, self.low, self.middle, self.high = _Strip(), QLabel(), QElidingLabel(), QLabel()
         self.middle.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         self.middle.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.setToolTip("The cosines that the colours of the map stand for, with the layer's own limits and gamma.")
         ends = QHBoxLayout()
         for label, share in ((self.low, 0), (self.middle, 1), (self.high, 0)):
             ends.addWidget(label, share)
@@ -52,8 +51,20 @@ class ColourBar(QWidget):
         layout.addWidget(self._strip)
         layout.addLayout(ends)
 
-    def show_map(self, layer: Image | None, heat: SimilarityMap | None, name: str = "") -> None:
-        """Show the colours of a layer, and the cosines at the ends of its contrast limits."""
+    def show_map(
+        self, layer: Image | None, heat: SimilarityMap | None, name: str = "", *, against: bool = False
+    ) -> None:
+        """Show the colours of a layer, and the scores at the ends of its contrast limits.
+
+        Parameters
+        ----------
+        layer : Image, optional
+        heat : SimilarityMap, optional
+        name : str
+            What it is of.
+        against : bool
+            Whether scores are cosines less those with negative prompts.
+        """
         self.setVisible(layer is not None and heat is not None)
         if layer is None or heat is None:
             return
@@ -63,12 +74,15 @@ class ColourBar(QWidget):
         low, high = (cosine_at(heat, float(value)) for value in layer.contrast_limits)
         self.low.setText(f"{low:.2f}")
         self.high.setText(f"{high:.2f}")
-        self.middle.setText(f"cosine · {name}" if name else "cosine")
+        what = "score" if against else "cosine"
+        self.middle.setText(f"{what} · {name}" if name else what)
+        meant = "scores (cosine, less that with what is negative)" if against else "cosines"
+        self.setToolTip(f"The {meant} that the colours of the map stand for, with the layer's own limits and gamma.")
         self._strip.update()
 
 
 def cosine_at(heat: SimilarityMap, value: float) -> float:
-    """Cosine that a value of a map stands for."""
+    """Score that a value of a map stands for."""
     if heat.over is None:
         return value
     low, high = heat.over

@@ -100,9 +100,18 @@ class ImageList(QListWidget):
         patches = "" if row.patches is None else f" · {row.patches[0]} × {row.patches[1]} patches"
         item.setText(f"{row.name}\n{height} × {width} px{patches}\n{row.state.text}")
         item.setCheckState(Qt.CheckState.Checked if row.checked else Qt.CheckState.Unchecked)
-        item.setToolTip(row.state.reason or f"{row.name}: {row.state.text}")
+        item.setToolTip(row.state.reason or _told(row))
         if row.state.stage is Stage.FAILED:
             item.setText(f"{row.name}\n{height} × {width} px{patches}\nerror: {row.state.reason}")
 
     def _on_item_changed(self, item: QListWidgetItem) -> None:
         self.check_requested.emit(item.data(KEY), item.checkState() == Qt.CheckState.Checked)
+
+
+def _told(row: ImageRow) -> str:
+    """Say more of a row than there is room for in it."""
+    lines = [f"{row.name}: {row.state.text}"]
+    lines += [f"{label}: best {best:.2f}" for label, best in row.state.by_class]
+    if row.state.against and row.state.best is not None:
+        lines.append("Scores: cosines, less those with what is negative.")
+    return "\n".join(lines)

@@ -112,10 +112,11 @@ class PointLabels(LayerLabels):
 
     def _show_looks(self, labels: Sequence[str]) -> None:
         colours, symbols = np.array(self._layer.face_color), np.array(self._layer.symbol)
-        changed = False
+        changed, looks = False, {label: self.book.look(label) for label in set(labels)}
+        others = {label: OURS - {_pair(look.colour, look.symbol)} for label, look in looks.items()}
         for index, label in enumerate(labels):
-            look = self.book.look(label)
-            if _pair(colours[index], symbols[index]) in OURS - {_pair(look.colour, look.symbol)}:
+            look = looks[label]
+            if _pair(colours[index], symbols[index]) in others[label]:
                 colours[index], symbols[index] = transform_color(look.colour)[0], coerce_symbols([look.symbol])[0]
                 changed = True
         if changed:
@@ -124,7 +125,7 @@ class PointLabels(LayerLabels):
 
 def _pair(colour: Any, symbol: Any) -> tuple[bytes, str]:
     """Name of a look; colours are compared as napari keeps them."""
-    rgba = np.asarray(transform_color(colour)[0])
+    rgba = np.asarray(transform_color(colour)[0] if isinstance(colour, str) else colour)
     return (rgba * 255).round().astype(np.uint8).tobytes(), str(symbol)
 
 

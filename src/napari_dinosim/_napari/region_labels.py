@@ -59,7 +59,8 @@ def faint(colour: str) -> Any:
 
 def _name(colour: Any) -> bytes:
     """Name of a colour; they are compared as napari keeps them."""
-    return bytes((np.asarray(transform_color(colour)[0]) * 255).round().astype(np.uint8).tobytes())
+    rgba = np.asarray(transform_color(colour)[0] if isinstance(colour, str) else colour)
+    return bytes((rgba * 255).round().astype(np.uint8).tobytes())
 
 
 OURS = frozenset(_name(look.colour) for look in (*LOOKS.values(), *CLASS_LOOKS))

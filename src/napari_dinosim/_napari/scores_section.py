@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QGridLayout, QSizePolicy, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QGridLayout, QLabel, QSizePolicy, QWidget
 from superqt.utils import qdebounced
 
 from napari_dinosim._napari.colour_bar import ColourBar
 from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.patch_overlay import image_to_draw
-from napari_dinosim._napari.roles import MAP, MARK, is_ours, key_of
+from napari_dinosim._napari.roles import CLASS_MAP, MAP, MARK, is_ours, key_of
 from napari_dinosim._napari.section import Section
 
 if TYPE_CHECKING:
@@ -20,7 +20,11 @@ STRETCHES = {
     "plane": ("each image by itself", "The lowest cosine of each plane becomes 0, the highest 1. Every image has a 1."),
     "stack": ("each stack by itself", "One range for all embedded planes of a stack, so that planes can be compared."),
     "shared": ("all images together", "One range for all checked images and planes: equal colours are equal cosines."),
-    "cosine": ("as they are, −1 to 1", "The cosines themselves on a fixed scale, in a diverging colormap."),
+    "cosine": (
+        "as they are, −1 to 1",
+        "The cosines themselves on a fixed scale, in a diverging colormap. With negative points, whose cosines are "
+        "taken off, a score may lie beyond the scale: it has the colour of its end.",
+    ),
 }
 FIRST_THRESHOLD = 0.6
 QUIET_MS = 60
@@ -38,7 +42,7 @@ class ScoresSection(Section):
         super().__init__("What the colours of the maps mean, and which best score is no match.")
         self._controller = controller
         self.stretch, self.limited, self.threshold = QComboBox(), QCheckBox("No match under"), QDoubleSpinBox()
-        self.bar = ColourBar()
+        self.bar, self.said = ColourBar(), QLabel()
         self._arrange()
         self.stretch.activated.connect(guarded(self._choose_stretch))
         self.limited.clicked.connect(guarded(self._choose_threshold))
@@ -55,12 +59,15 @@ class ScoresSection(Section):
         for value, (text, _) in STRETCHES.items():
             self.stretch.addItem(f"Colours: {text}", value)
         self.stretch.setAccessibleName("Over what maps are stretched")
-        self.threshold.setRange(-1, 1)
+        self.threshold.setRange(-2, 2)
         self.threshold.setSingleStep(0.05)
         self.threshold.setValue(FIRST_THRESHOLD)
         self.threshold.setKeyboardTracking(False)
-        self.threshold.setAccessibleName("Cosine under which the best is no match")
-        tip = "An image whose best cosine is lower says 'no match here' in the list. Its map stays as it is."
+        self.threshold.setAccessibleName("Score under which the best is no match")
+        tip = (
+            "An image whose best cosine is lower says 'no match here' in the list. Its map stays as it is. "
+            "With negative points it is the score that counts: the cosine less that with what is negative."
+        )
         self.limited.setToolTip(tip)
         self.threshold.setToolTip(tip)
         panel = QWidget()
@@ -70,6 +77,8 @@ class ScoresSection(Section):
         grid.addWidget(self.bar, 1, 0, 1, 2)
         grid.addWidget(self.limited, 2, 0)
         grid.addWidget(self.threshold, 2, 1)
+        grid.addWidget(self.said, 3, 0, 1, 2)
+        self.said.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         grid.setColumnStretch(1, 1)
         for control in (self.stretch, self.threshold):
             control.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
@@ -92,20 +101,39 @@ class ScoresSection(Section):
             self.threshold.setValue(session.threshold)
             self.threshold.blockSignals(False)
         self._show_bar()
+        self._count_matches()
         self.entitle(f"Scores: {STRETCHES[value][0]}")
         if self.isExpanded():
             self.expand(animate=False)  # to its new height
 
     def _show_bar(self) -> None:
         controller = self._controller
-        images, active = controller.checked(), controller.viewer.layers.selection.active
-        if active is not None and is_ours(active, MAP):
+        session, images = controller.session, controller.checked()
+        active, shown, label = controller.viewer.layers.selection.active, None, None
+        if active is not None and (is_ours(active, MAP) or is_ours(active, CLASS_MAP)):
+            label, shown = active.metadata[MARK].get("label"), active
             active = next((image for image in images if key_of(image) == active.metadata[MARK]["source"]), active)
-        image = image_to_draw(images, active, controller.session.prompts)
-        layer = None if image is None else controller.maps[key_of(image)]
-        heat = None if image is None else controller.session.shown_map(key_of(image))
+        image = image_to_draw(images, active, session.prompts)
+        layer = heat = None
+        if image is not None:
+            layer = controller.maps[key_of(image)] if label is None else shown
+            heat = session.shown_map(key_of(image), label)
         self._follow(layer)
-        self.bar.show_map(layer, heat, image.name if image is not None and len(images) > 1 else "")
+        names = [name for name in (label, image.name if image is not None and len(images) > 1 else None) if name]
+        self.bar.show_map(layer, heat, " · ".join(names), against=session.prompts.against)
+
+    def _count_matches(self) -> None:
+        """Say how many images have a match, where there is a threshold."""
+        session = self._controller.session
+        states = [state for key in session.inputs if (state := session.state(key)).best is not None]
+        found = sum(not state.no_match for state in states)
+        images = "1 image" if len(states) == 1 else f"{len(states)} images"
+        if found == len(states) and len(states) > 1:
+            text = f"A match in all {images}."
+        else:
+            text = f"A match in {found or 'none'} of {images}."
+        self.said.setText(text)
+        self.said.setVisible(session.threshold is not None and bool(states))
 
     def _follow(self, layer: Any) -> None:
         """Listen to the looks of the layer that the bar is of."""
