@@ -106,6 +106,43 @@ def test_moves_come_at_most_every_40_ms_and_only_another_patch_counts(bench, pai
     bench.assert_map(first, a, [(37, 20)])
 
 
+def test_the_view_moves_under_a_cursor_that_rests(bench, pair):
+    first, _, a, _ = pair
+    camera = bench.viewer.scene.camera
+    camera.center, camera.zoom = (0, 10, 20), 2
+    hover(bench, first, (37, 120))
+    there, other = (np.array(to_world(first, place, bench.viewer.layers.units)) for place in ((37, 120), (80, 20)))
+    camera.zoom = 5
+    camera.center = (0, *(other - (there - (10, 20)) * 2 / 5))
+    bench.controller.hover.hold(True)
+    bench.assert_map(first, a, [(80, 20)])
+    camera.center, camera.zoom = (0, 10, 20), 2
+    spin(0.06)
+    bench.assert_map(first, a, [(37, 120)])
+
+
+def test_layers_of_classes_step_aside_for_a_preview(bench, pair):
+    first, *_ = pair
+    book = bench.controller.prompts.labels.book
+    for label, place in (("root", (37, 120)), ("stem", (80, 20))):
+        book.add(label)
+        click(bench, first, place)
+    winners = [layer for layer in bench.viewer.layers if layer.name.startswith("classes · ")]
+    maps = [layer for layer in bench.viewer.layers if layer.name.startswith(("root · ", "stem · "))]
+    seen = [layer.visible for layer in (*winners, *maps)]
+    assert all(layer.visible for layer in winners)
+    assert len(winners) == 2
+    bench.controller.hover.switch(True)
+    hover(bench, first, (5, 5))
+    assert not any(layer.visible for layer in (*winners, *maps))
+    hover(bench, first, (-20, 120))
+    assert [layer.visible for layer in (*winners, *maps)] == seen
+    hover(bench, first, (5, 5))
+    bench.controller.hover.switch(False)
+    assert [layer.visible for layer in (*winners, *maps)] == seen
+    assert "Preview" not in str(bench.viewer.status)
+
+
 def test_a_click_shows_the_points_until_the_cursor_is_over_another_patch(bench, pair):
     first, _, a, _ = pair
     bench.controller.hover.switch(True)
@@ -180,7 +217,8 @@ def test_a_key_that_a_person_has_bound_stays_theirs(bench):
     controller.hover.close()
     assert dict(bench.viewer.keymap) == {}
     bench.viewer.bind_key("Q", print)
-    again = HoverPreview(bench.viewer, bench.session, controller.offering, controller.maps, controller.prompts.changed)
+    rest = controller.class_layers, controller.prompts.changed
+    again = HoverPreview(bench.viewer, bench.session, controller.offering, controller.maps, *rest)
     again.close()
     assert list(bench.viewer.keymap.values()) == [print]
 

@@ -64,6 +64,7 @@ class ClassLayers:
         self._written: dict[int, Any] = {}
         self._bound: set[str] = set()
         self._looks: dict[tuple[str, str | None], dict[str, Any]] = {}
+        self._aside: list[Any] = []
         self._any = any(is_ours(layer, CLASS_MAP) or is_ours(layer, WINNER) for layer in viewer.layers)
         self._draw = qdebounced(guarded(self._draw_written), timeout=0)
         self._rename_class = guarded(self._class_renamed)
@@ -120,8 +121,21 @@ class ClassLayers:
         for layer in [layer for layer in self._viewer.layers if is_ours(layer, CLASS_MAP)]:
             redress(layer, before, after)
 
+    def step_aside(self, aside: bool) -> None:
+        """Hide the layers, which lie above the maps, while something is previewed in these; show them afterwards."""
+        if aside == bool(self._aside):
+            return
+        if aside:
+            ours = [layer for layer in self._viewer.layers if is_ours(layer, CLASS_MAP) or is_ours(layer, WINNER)]
+            self._aside = [layer for layer in ours if layer.visible]
+        for layer in self._aside:
+            layer.visible = not aside
+        if not aside:
+            self._aside = []
+
     def shutdown(self) -> None:
         """Draw no more; the layers stay."""
+        self.step_aside(False)
         self._draw.cancel()
         self._book.renamed.disconnect(self._rename_class)
 

@@ -82,7 +82,9 @@ class Controller(Choices):
         self._images = ImageFollowing(self._watch, self.offering, self.session, self.maps)
         self.prompts = PromptsLayer(viewer)
         self.class_layers = ClassLayers(viewer, self.session, self.offering, self.maps, self.prompts.labels.book)
-        self.hover = HoverPreview(viewer, self.session, self.offering, self.maps, self.prompts.changed)
+        self.hover = HoverPreview(
+            viewer, self.session, self.offering, self.maps, self.class_layers, self.prompts.changed
+        )
         self.regions = Regions(viewer, self.engine, self.prompts.labels.book, self._grid)
         self.overlay = PatchOverlay(viewer)
         self._rescale = qthrottled(guarded(self.overlay.zoom), timeout=60)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from napari.utils.key_bindings import coerce_keybinding
 from psygnal import Signal
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from psygnal import SignalInstance
     from qtpy.QtWidgets import QWidget
 
+    from napari_dinosim._napari.class_layers import ClassLayers
     from napari_dinosim._napari.maps import MapLayers
     from napari_dinosim._napari.offering import Offering
     from napari_dinosim.planes import Axes
@@ -44,6 +45,42 @@ NOWHERE = "Preview: there is no checked image under the cursor."
 NO_PLACE = "Preview is off in 3-D and in the grid: there, a place on screen says nothing of the image meant."
 
 
+class _Pointed(NamedTuple):
+    """Where the cursor pointed when it was moved last; napari tells no more when the view is moved under it.
+
+    Parameters
+    ----------
+    position : tuple of float
+        In the world.
+    order : tuple of int
+        Axes as they were on screen.
+    centre : tuple of float
+        Of the camera.
+    zoom : float
+        Screen pixels per unit.
+    """
+
+    position: tuple[float, ...]
+    order: tuple[int, ...]
+    centre: tuple[float, ...]
+    zoom: float
+
+    @classmethod
+    def at(cls, viewer: ViewerModel) -> _Pointed:
+        """Take note of where it points now."""
+        camera = viewer.scene.camera
+        return cls(tuple(viewer.cursor.position), viewer.dims.order, tuple(camera.center), float(camera.zoom))
+
+    def now(self, viewer: ViewerModel) -> list[float]:
+        """Say where the same place of the canvas lies in the world, as the camera is now."""
+        camera, found = viewer.scene.camera, list(self.position)
+        if viewer.dims.order != self.order or len(found) != viewer.dims.ndim:
+            return list(viewer.cursor.position)
+        for place, axis in ((-2, self.order[-2]), (-1, self.order[-1])):
+            found[axis] = camera.center[place] + (found[axis] - self.centre[place]) * self.zoom / camera.zoom
+        return found
+
+
 class HoverPreview:
     """Has the session preview what is under the cursor, in one viewer.
 
@@ -55,6 +92,8 @@ class HoverPreview:
         What is searched.
     maps : MapLayers
         Keeps its layers, blank, while there may be a preview soon.
+    class_layers : ClassLayers
+        Whose layers step aside while there is a preview.
     points_changed : Signal
         Tells that points were added, moved or deleted: their maps are shown until the cursor is over another patch.
     """
@@ -68,9 +107,11 @@ class HoverPreview:
         session: SimilaritySession,
         offering: Offering,
         maps: MapLayers,
+        class_layers: ClassLayers,
         points_changed: SignalInstance,
     ) -> None:
         self._viewer, self._session, self._offering, self._maps = viewer, session, offering, maps
+        self._class_layers, self._pointed = class_layers, _Pointed.at(viewer)
         self._switched = self._held = self._following = False
         self._rested: Previewed | None = None
         self._window: QWidget | None = None
@@ -78,6 +119,8 @@ class HoverPreview:
         self._look_soon = qthrottled(guarded(self.look), timeout=LOOK_MS)
         self._say_soon = qdebounced(guarded(self._say), timeout=REST_MS)
         self._on_move = lambda _viewer, _event: self._look_soon()
+        self._on_pointed = guarded(self._point)
+        viewer.cursor.events.position.connect(self._on_pointed)
         self._on_change = lambda _event: self._look_soon()
         self._on_focus = guarded(self._focus_changed)
         self._points_changed = points_changed
@@ -108,6 +151,7 @@ class HoverPreview:
         self._look_soon.cancel()
         self._say_soon.cancel()
         self._points_changed.disconnect(self._rest)
+        self._viewer.cursor.events.position.disconnect(self._on_pointed)
         if self._viewer.keymap.get(self._key) == self._hold:
             self._viewer.bind_key(self._key, None)
 
@@ -117,7 +161,7 @@ class HoverPreview:
             return
         why_not = self._look()
         if why_not is not None:
-            self._session.preview(None)
+            self._preview(None)
         if why_not:
             self._tell(why_not)
         self._say_soon()
@@ -137,7 +181,7 @@ class HoverPreview:
             return ""
         self._rested = None
         try:
-            self._session.preview(prompt)
+            self._preview(prompt)
         except (NotEmbeddedError, OutsideImageError):
             return f"Preview: {self._session.inputs[prompt.source].name} is not embedded there yet."
         return None
@@ -146,9 +190,10 @@ class HoverPreview:
         """Say which prompt a click would be."""
         viewer = self._viewer
         units, shown, order = viewer.layers.units, viewer.dims.point, viewer.dims.order
+        pointed = self._pointed.now(viewer)
         world = [*shown]
         for axis in order[-2:]:  # the cursor keeps the place along the others where it was when it moved last
-            world[axis] = viewer.cursor.position[axis]
+            world[axis] = pointed[axis]
         here = {found.key: (found, to_data(found.image, world, units, shown)) for found in self._offering.checked()}
 
         def axes(image: Any) -> Axes:
@@ -157,11 +202,19 @@ class HoverPreview:
         meant, _ = read_point(here, None, len(world), True, axes)
         return None if isinstance(meant, LeftOut) else meant
 
+    def _point(self, _event: object) -> None:
+        self._pointed = _Pointed.at(self._viewer)
+
+    def _preview(self, prompt: Prompt | None) -> None:
+        """Preview a place, or end the preview, with nothing above the maps."""
+        self._session.preview(prompt)
+        self._class_layers.step_aside(self._session.previewed is not None)
+
     def _rest(self) -> None:
         """Show the maps of the points, which are others, until the cursor is over another patch."""
         if self._session.previewed is not None:
             self._rested = self._session.previewed
-            self._session.preview(None)
+            self._preview(None)
 
     def _follow(self) -> None:
         """Begin to follow the cursor, or leave it alone."""
@@ -183,16 +236,20 @@ class HoverPreview:
 
     def _end(self) -> None:
         self._rested = None
-        self._session.preview(None)
+        self._preview(None)
         for found in self._offering.checked():
             self._maps.update(found.image)  # a blank one goes
         self._maps.draw_written()
+        if self.text and self._viewer.status == self.text:
+            self._viewer.status = ""
         self._tell("")
 
     def _connections(self) -> list[tuple[Any, Callable[..., None]]]:
         dims = self._viewer.dims.events
         return [
             (dims.point, self._on_change),
+            (self._viewer.scene.camera.events.center, self._on_change),
+            (self._viewer.scene.camera.events.zoom, self._on_change),
             (dims.order, self._on_change),
             (dims.ndisplay, self._on_change),
             (self._viewer.canvas.grid.events.enabled, self._on_change),
@@ -203,7 +260,7 @@ class HoverPreview:
     def _focus_changed(self, _old: QWidget | None, new: QWidget | None) -> None:
         """End what the window can no longer end: it is not told of keys and of the mouse while another one is used."""
         if new is None or new.window() is not self._window:
-            self._session.preview(None)
+            self._preview(None)
             self.hold(False)
 
     def _say(self) -> None:
