@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from napari_dinosim._napari import maps
 from napari_dinosim._napari.lazy_map import LazyMap
 from napari_dinosim.grid import PatchGrid
 from napari_dinosim.states import SimilarityMap
@@ -83,3 +84,27 @@ def test_large_image_has_a_lazy_pyramid(bench):
     bench.point(layer, (7, 9))
     assert bench.map_of(layer) is made
     assert not np.array_equal(made.data[0][:50, :70], before)
+
+
+def test_a_pyramid_is_of_the_planes_that_are_on_screen(bench, monkeypatch):
+    monkeypatch.setattr(maps, "REAL_PIXELS", 2000 * 100)
+    image = np.tile(colours(300, 20, 5)[..., 0][:, None], (5, 60, 3))  # 1500 × 60 × 60: large seen from the side
+    layer = bench.add(image, name="a")
+    bench.encoders.complement = True
+    bench.start()
+    bench.point(layer, (750, 30, 40))
+    flat = bench.map_of(layer)
+    assert not flat.multiscale
+    monkeypatch.setattr(maps, "REAL_PIXELS", 60 * 100)
+    bench.viewer.dims.order = (1, 0, 2)
+    bench.wait()
+    side = bench.map_of(layer)
+    assert side.multiscale
+    assert [level.shape for level in side.data] == [(1500, 60, 60), (750, 60, 30)]
+    bench.viewer.dims.order = (2, 0, 1)
+    bench.wait()
+    assert [level.shape for level in bench.map_of(layer).data] == [(1500, 60, 60), (750, 30, 60)]
+    assert np.nanmax(np.asarray(bench.map_of(layer).data[0][:, :, 40])) == pytest.approx(1)
+    bench.viewer.dims.order = (0, 1, 2)
+    bench.wait()
+    assert not bench.map_of(layer).multiscale

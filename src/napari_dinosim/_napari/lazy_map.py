@@ -68,7 +68,7 @@ class LazyMap:
     lookup : callable(plane index) -> SimilarityMap, PatchValues or None
         The map of a plane.
     step : int
-        Level of a pyramid: one value for ``step`` pixels along y and x.
+        Level of a pyramid: one value for ``step`` pixels along the axes on screen, as they are now.
     axes : callable() -> tuple of int, optional
         Axes of the planes that are looked up: those on screen; by default the last two.
     blank : ndarray of shape (…), optional
@@ -83,11 +83,12 @@ class LazyMap:
         axes: Callable[[], Axes] = lambda: LAST,
         blank: NDArray[Any] = UNKNOWN,
     ) -> None:
-        *leading, height, width = shape
         self._full = shape
+        stepped = [axis % len(shape) for axis in axes()]
+        level = [-(-size // step) if axis in stepped else size for axis, size in enumerate(shape)]
         self._lookup, self._axes, self._blank = lookup, axes, blank
         self.dtype = blank.dtype
-        self.shape = (*leading, -(-height // step), -(-width // step), *blank.shape)
+        self.shape = (*level, *blank.shape)
         self.ndim = len(self.shape)
         self.size = int(np.prod(self.shape))
 

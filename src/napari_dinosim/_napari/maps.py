@@ -74,16 +74,16 @@ class MapLayers:
             self.remove(key)
             return
         found = self._session.shown_map(key)
-        lazy = bool(leading_shape(image)) or _large(image)
+        lazy, large = bool(leading_shape(image)) or self._large(image), self._large(image)
         layer = self._layers.get(key) or self._adopt(image, lazy)
-        if layer is not None and (layer.ndim, layer.multiscale) != (image.ndim, _large(image)):
+        if layer is not None and (layer.ndim, layer.multiscale) != (image.ndim, large):
             self.remove(key)  # data of another kind
             layer = None
         if layer is None:
             if found is None:
                 return
             layer = self._add(image, lazy)
-        elif tuple(layer.data.shape) != leading_shape(image) + plane_shape(image):
+        elif tuple(layer.data.shape) != leading_shape(image) + plane_shape(image) or self._turned(layer, image):
             layer.data = self._data(image, lazy)
         if not lazy:
             data: np.ndarray[Any, Any] = layer.data
@@ -150,7 +150,7 @@ class MapLayers:
         if not lazy:
             return np.full(shape, np.nan, dtype=np.float32)
         key = key_of(image)
-        steps = pyramid_steps(plane_shape(image)) if _large(image) else [1]
+        steps = pyramid_steps(plane_shape(image, self._axes(image))) if self._large(image) else [1]
         found = self._searched(image)
 
         def lookup(plane: PlaneIndex) -> SimilarityMap | None:
@@ -162,13 +162,26 @@ class MapLayers:
     def _axes(self, image: Image) -> Axes:
         return shown_axes(image, self._viewer.dims.order)
 
+    def _large(self, image: Image) -> bool:
+        """Whether the planes on screen are larger than is drawn at once."""
+        height, width = plane_shape(image, self._axes(image))
+        return height * width > REAL_PIXELS
+
+    def _turned(self, layer: Image, image: Image) -> bool:
+        """Whether the levels of a pyramid are those of planes along other axes than are on screen."""
+        if not layer.multiscale:
+            return False
+        full, coarse = layer.data[0].shape, layer.data[-1].shape
+        along = {axis % image.ndim for axis in self._axes(image)}
+        return any(coarse[axis] != full[axis] for axis in range(image.ndim) if axis not in along)
+
     def _adopt(self, image: Image, lazy: bool) -> Image | None:
         """Take over the map of an image that an earlier widget left."""
         key = key_of(image)
         layer = find(self._viewer, MAP, key)
         if layer is not None:
             self._layers[key] = layer
-            if (layer.ndim, layer.multiscale) == (image.ndim, _large(image)):
+            if (layer.ndim, layer.multiscale) == (image.ndim, self._large(image)):
                 layer.data = self._data(image, lazy)
         return layer
 
@@ -200,8 +213,3 @@ def _write(data: np.ndarray[Any, Any], found: SimilarityMap, axes: Axes) -> None
 
 def _name(image_name: str) -> str:
     return f"similarity · {image_name}"
-
-
-def _large(image: Image) -> bool:
-    height, width = plane_shape(image)
-    return height * width > REAL_PIXELS
