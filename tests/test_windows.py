@@ -131,6 +131,11 @@ def test_what_cannot_be_read_stays_empty_and_is_tried_again():
     desk.prompt(("large", 950, 2300))
     assert not known(desk)[20, 2]
     assert known(desk).mean() > 0.7
+    assert len(desk.messages) == 1
+    desk.prompt(("large", 325, 40))
+    assert desk.session.shown_map("large") is None
+    assert "what lies under a prompt could not be read, so nothing is searched for it." in desk.messages[-1]
+    desk.prompt(("large", 950, 2300))
     reads = len(array.reads)
     desk.session.set_prompts(desk.session.prompts)
     desk.wait()

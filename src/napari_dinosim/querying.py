@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary, ref
@@ -10,7 +11,7 @@ from napari_dinosim.errors import NotEmbeddedError, OutsideImageError, RegionErr
 from napari_dinosim.prompts import NEGATIVE, Prompt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from torch import Tensor
 
@@ -25,6 +26,7 @@ def make_queries(
     prompts: PromptSet,
     embeddings: Callable[[str, PlaneIndex], PatchEmbeddings | None],
     outside: Callable[[str, DinosimError], None],
+    unknown: Callable[[str], None] = lambda _source: None,
     remembered: RegionVectors | None = None,
 ) -> dict[str, Query]:
     """Make one query per label of all prompts and regions whose plane is embedded, in whichever image they lie.
@@ -38,6 +40,8 @@ def make_queries(
         A prompt without them joins its query when there are some.
     outside : callable(key, DinosimError)
         Is told of a prompt that lies outside its image, and of a region that says nothing there.
+    unknown : callable(key)
+        Is told of a prompt whose patches are not embedded, in an image that is so elsewhere.
     remembered : RegionVectors, optional
         What was found for the same regions before.
 
@@ -63,7 +67,7 @@ def make_queries(
         except (OutsideImageError, RegionError) as error:
             outside(one.source, error)
         except NotEmbeddedError:
-            continue
+            unknown(one.source)
         else:
             parts.setdefault(one.label, []).append(query)
     for label, query in _loose(prompts, next((found[0].encoder for found in parts.values()), None)):
@@ -107,6 +111,18 @@ class RegionVectors:
     def keep(self, prompt: RegionPrompt, found: tuple[object, Tensor]) -> None:
         """Keep what :func:`represented` has found."""
         self._held[prompt] = found
+
+
+def represented_each(
+    late: Sequence[tuple[RegionPrompt, PatchEmbeddings]], cancelled: Callable[[], bool]
+) -> list[tuple[RegionPrompt, tuple[object, Tensor]]]:
+    """Find what stands for several regions; those for which there is nothing are left out."""
+    found = []
+    for prompt, embeddings in late:
+        if not cancelled():
+            with suppress(RegionError, NotEmbeddedError):  # told when the queries are made
+                found.append((prompt, represented(prompt, embeddings)))
+    return found
 
 
 def represented(prompt: RegionPrompt, embeddings: PatchEmbeddings) -> tuple[object, Tensor]:

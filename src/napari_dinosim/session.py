@@ -6,7 +6,6 @@ what is chosen (the plan) and what is known (embeddings, failures). Everything e
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +13,9 @@ from psygnal import Signal
 
 from napari_dinosim.answers import Answers
 from napari_dinosim.cache import CacheKey, EmbeddingCache
-from napari_dinosim.errors import NotEmbeddedError, RegionError
 from napari_dinosim.loading import EncoderChoice, EncoderSlot
 from napari_dinosim.plan import Plan, Scope, View
-from napari_dinosim.querying import RegionVectors, make_queries, represented
+from napari_dinosim.querying import RegionVectors, make_queries, represented_each
 from napari_dinosim.reckoning import Reckoning
 from napari_dinosim.schedule import EmbeddingSchedule
 from napari_dinosim.states import ImageInput, InputState, Stage
@@ -252,7 +250,7 @@ class SimilaritySession(Answers):
     def _query(self) -> None:
         """Make the queries from all prompts whose plane is embedded, then everything that hangs on them."""
         prompts = self._plan.prompts
-        queries = make_queries(prompts, self.embeddings, self._outside, self._regions)
+        queries = make_queries(prompts, self.embeddings, self._outside, self._unknown, self._regions)
         self._scoring.set_queries(queries, named=bool(prompts.classes))
         self._tell_maps()
         self._tell_states()
@@ -261,24 +259,27 @@ class SimilaritySession(Answers):
     def _represent(self, late: list[tuple[RegionPrompt, PatchEmbeddings]]) -> Job[Any]:
         """Have a worker find what stands for regions."""
 
-        def work(job: Job[Any]) -> list[tuple[RegionPrompt, tuple[object, Tensor]]]:
-            found = []
-            for prompt, embeddings in late:
-                if not job.cancelled:
-                    with suppress(RegionError, NotEmbeddedError):  # told when the queries are made
-                        found.append((prompt, represented(prompt, embeddings)))
-            return found
-
         def done(found: list[tuple[RegionPrompt, tuple[object, Tensor]]]) -> None:
             for prompt, vectors in found:
                 self._regions.keep(prompt, vectors)
             self._representing = None
             self._query()
 
+        def work(job: Job[Any]) -> list[tuple[RegionPrompt, tuple[object, Tensor]]]:
+            return represented_each(late, lambda: job.cancelled)
+
         return self._engine.submit(work, on_done=done, on_error=self._failed, lane="scoring")
 
     def _outside(self, source: str, error: DinosimError) -> None:
         self.message.emit(f"{self._plan.inputs[source].name}: {error}")
+
+    def _unknown(self, source: str) -> None:
+        """Say why nothing is found for a prompt, where what it lies on will not come by itself."""
+        if self._schedule.state(self._plan.key(source, self._plan.shown[source])).unread:
+            self.message.emit(
+                f"{self._plan.inputs[source].name}: what lies under a prompt could not be read, so nothing is searched "
+                "for it. Press Start to try again."
+            )
 
     def _failed(self, error: DinosimError) -> None:
         self.failed.emit(error)

@@ -249,3 +249,13 @@ def test_contrast_limits_the_wrong_way_round(bench, limits):
     bench.start()
     bench.point(layer, CLICK)
     bench.assert_map(layer, as_rgb(planes(0)[0]), [CLICK])
+
+
+def test_the_mean_of_several_planes_on_screen_is_told(bench):
+    bench.add(np.stack([colours(48, 80, seed) for seed in range(5)]), name="a", projection_mode="mean")
+    bench.start()
+    assert not any("several planes" in text for text, _ in bench.told)
+    bench.viewer.dims.thickness = (3, 0, 0)
+    bench.start()
+    told = [text for text, _ in bench.told if "several planes" in text]
+    assert told[0].startswith("a: on screen is the mean of several planes; each plane is searched by itself")

@@ -23,7 +23,7 @@ def remarks(viewer: ViewerModel, searched: Sequence[Searched]) -> list[str]:
     searched : sequence of Searched
     """
     layers = [layer for found in searched for layer in found.layers]
-    told = [text for layer in layers if (text := _pyramid(layer))]
+    told = [text for layer in layers for text in (_pyramid(layer), _thick(layer, viewer)) if text]
     if viewer.layers.units is None and layers:
         units = ", ".join(dict.fromkeys(f"{layer.units[-1]} ({layer.name})" for layer in layers))
         told.append(
@@ -31,6 +31,17 @@ def remarks(viewer: ViewerModel, searched: Sequence[Searched]) -> list[str]:
             "Mend the units of one of them."
         )
     return told
+
+
+def _thick(layer: Image, viewer: ViewerModel) -> str:
+    """Say where several planes are on screen, of which one is searched."""
+    beside = viewer.dims.order[: viewer.dims.ndim - 2][-max(layer.ndim - 2, 0) :] if layer.ndim > 2 else ()
+    if str(layer.projection_mode) == "none" or not any(viewer.dims.thickness[axis] > 0 for axis in beside):
+        return ""
+    return (
+        f"{layer.name}: on screen is the {layer.projection_mode} of several planes; each plane is searched by itself, "
+        "and its map lies over the one at the slider's place. Set the projection mode to 'none' to see that plane."
+    )
 
 
 def _pyramid(layer: Image) -> str:
