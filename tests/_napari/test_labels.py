@@ -61,6 +61,23 @@ def test_labels_go_round_and_numbers_stay_with_their_class():
 
 
 @pytest.mark.parametrize(
+    ("append", "classes", "current"),
+    [
+        (False, {"stem": 0, "root": 5, "leaf": 3, "nucleus": 1, "vessel": 2}, "leaf"),
+        (True, {"nucleus": 1, "root": 2, "vessel": 3, "stem": 4, "leaf": 5}, "vessel"),
+    ],
+)
+def test_classes_of_a_session_are_taken_beside_those_that_are_there(append, classes, current):
+    book = LabelBook()
+    for label in ("former", "nucleus", "root", "vessel"):
+        book.add(label)
+    book.remove("former")
+    book.take({"stem": 0, "root": 5, "leaf": 3}, "leaf", append=append)
+    assert (book.classes, book.current) == (classes, current)
+    assert list(book.classes) == list(classes)
+
+
+@pytest.mark.parametrize(
     ("text", "told"),
     [("  ", "expected a name"), ("Negative", "there is 'negative' already"), ("ROOT", "there is 'root' already")],
 )

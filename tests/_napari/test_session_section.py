@@ -38,6 +38,7 @@ def saved(desk, folder, monkeypatch):
     found.controller.sample_by(Resolution(Cover.PIXELS, pixels=12, finer=2))
     found.controller.combine("mean")
     found.start()
+    found.controller.prompts.labels.book.add("unused")
     for label, layer, place in (("positive", "one", A), ("negative", "one", B), ("root", "two", (20, 30))):
         book = found.controller.prompts.labels.book
         book.choose(label) if label in book.labels else book.add(label)
@@ -62,6 +63,8 @@ def test_a_session_is_opened_in_an_empty_viewer_and_replayed_in_python(desk, fol
     assert found.controller.offering.resolution == Resolution(Cover.PIXELS, pixels=12, finer=2)
     assert found.controller.combined_by == "mean"
     assert found.session.classes == ("positive", "root")
+    book = found.controller.prompts.labels.book
+    assert (book.classes, book.current) == ({"unused": 0, "root": 1}, "root")
     for name, layer in layers_of(found).items():
         np.testing.assert_allclose(np.asarray(found.map_of(layer).data), before[name], atol=1e-5)
     assert found.widget.message.value.startswith("Session opened: 3 points.") or len(found.prompts.data) == 3

@@ -20,6 +20,7 @@ from napari_dinosim.prompts import clean_label
 from napari_dinosim.records import files
 from napari_dinosim.records.files import load_query_record, load_session, save_query_record, save_session
 from napari_dinosim.records.images import ChannelRecord, ImageRecord, LayerRecord, Numbers, Placement, Signature
+from napari_dinosim.records.settings import Settings
 from napari_dinosim.records.text import from_text, to_text
 from napari_dinosim.records.values import (
     EncoderRecord,
@@ -28,7 +29,6 @@ from napari_dinosim.records.values import (
     PromptRecord,
     QueryRecord,
     SessionRecord,
-    Settings,
 )
 
 NUMBER = st.floats(allow_nan=False, allow_infinity=False)
@@ -74,6 +74,7 @@ LAYER = st.builds(
 )
 CHANNEL = st.builds(ChannelRecord, st.text(), st.text(), NUMBERS, st.none() | PAIR, NUMBER, NUMBER, st.booleans())
 LABEL = st.text().filter(str.strip).map(clean_label)
+CLASS = LABEL.filter(lambda label: label not in ("positive", "negative"))
 FEATURE = st.none() | st.booleans() | st.integers() | NUMBER | st.text()
 
 
@@ -111,6 +112,8 @@ def sessions(draw) -> SessionRecord:
                 st.booleans(),
             )
         ),
+        classes={name: 2 * n for n, name in enumerate(draw(st.lists(CLASS, unique=True, max_size=3)))},
+        label=draw(LABEL),
         units=tuple(draw(st.lists(st.text(), max_size=3))),
         written_by=draw(st.text()),
     )
@@ -187,6 +190,12 @@ def test_a_fault_is_told_by_the_name_of_the_field(old, new, told):
     with pytest.raises(RecordError, match=told) as caught:
         from_text(SessionRecord, text.replace(old, new), "x.json")
     assert str(caught.value).startswith("session file 'x.json': ")
+
+
+@pytest.mark.parametrize("classes", [{"a": 1, "b": 1}, {"a": -1}, {"positive": 0}])
+def test_no_two_classes_have_one_number(classes):
+    with pytest.raises(RecordError, match="expected a number from 0 for each class, no two the same"):
+        replace(record(), classes=classes)
 
 
 def test_several_faults_are_counted():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -61,11 +62,14 @@ def apply_session(
     controller.combine(settings.combine)
     controller.tools.restore(record.tools)
     controller.prompts.loose = (*controller.prompts.loose, *loose_of(record)) if append else loose_of(record)
+    take_classes = partial(controller.prompts.labels.book.take, record.classes, record.label, append=append)
     if not controller.offering.checked():
+        take_classes()
         controller.read_prompts()
         return "Session opened; none of its images is here."
     _turn_to(controller, record, images)
     controller.start()
+    take_classes()  # after the layer that an earlier widget left has told of its own
     points, lost = put_points(controller, record, images, append=append)
     reference = max(reversed(controller.checked()), key=lambda layer: layer.ndim)
     regions, lost_regions = put_regions(controller, record, images, reference, append=append)

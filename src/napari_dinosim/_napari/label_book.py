@@ -62,7 +62,10 @@ class LabelBook:
 
     @property
     def classes(self) -> dict[str, int]:
-        """Numbers of the classes by name, in order; a copy. A number is never that of another class, now or later."""
+        """Numbers of the classes by name, in order; a copy.
+
+        A number is never that of another class, now or later, until a session is opened that says otherwise.
+        """
         return dict(self._numbers)
 
     @property
@@ -147,6 +150,31 @@ class LabelBook:
         if numbers and not self._numbers:
             self._numbers = {str(label): int(number) for label, number in numbers.items()}
             self.changed.emit()
+
+    def take(self, numbers: Mapping[str, int], current: str, *, append: bool) -> None:
+        """Take the classes of a session, beside those that there are.
+
+        Parameters
+        ----------
+        numbers : mapping of str to int
+            Those of the session, by name.
+        current : str
+            Label that its next points got.
+        append : bool
+            Whether classes that are here keep their numbers, and the person goes on with the label in hand; else the
+            session's keep theirs, and its label is the one in hand.
+        """
+        first, then = (self._numbers, dict(numbers)) if append else (dict(numbers), self._numbers)
+        self._numbers, given = dict(first), set(first.values())
+        self._former = {old: n for old, n in self._former.items() if n not in given and old not in first}
+        for label, number in then.items():
+            if label not in self._numbers and number not in {*self._numbers.values(), *self._former.values()}:
+                self._numbers[label] = number
+            elif label not in self._numbers:
+                self._enter(label)
+        if not append:
+            self._current = current if current in self.labels else POSITIVE
+        self.changed.emit()
 
     def _enter(self, label: str) -> None:
         """Give a label its number: that which it had before, or one that none ever had."""

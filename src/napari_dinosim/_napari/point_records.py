@@ -102,18 +102,7 @@ def put_points(
         labelled = {COLUMN: prompt.label} if COLUMN in layer.features or prompt.label != POSITIVE else {}
         features.append({**prompt.features, **labelled})
     made = np.array(points, dtype=float).reshape(len(points), layer.ndim)
-    kept = np.asarray(layer.data) if append else made[:0]
-    controller.prompts.assign(np.concatenate([kept, made]), owners)
-    noted = layer.features.to_dict("records") if append else []
-    rows: list[dict[str, Any]] = [*noted, *features]
-    columns = dict.fromkeys([*(str(name) for name in layer.features), *(name for row in rows for name in row)])
-    layer.selected_data = set()
-    layer.data = np.concatenate([kept, made])
-    if columns:
-        table: dict[str, Any] = {name: [row.get(name) for row in rows] for name in columns}
-        if COLUMN in table:
-            table[COLUMN] = np.array(table[COLUMN], dtype=object)  # of no points, it is one of numbers otherwise
-        layer.features = table
+    controller.prompts.put(made, owners, features, append=append)
     return len(points), len(record.prompts) - len(points)
 
 

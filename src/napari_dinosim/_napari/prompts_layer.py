@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Points
+from napari.layers.base import ActionType
 from psygnal import Signal
 from superqt.utils import qthrottled
 
@@ -22,6 +23,7 @@ from napari_dinosim._napari.coordinates import (
     to_world,
     world_matrix,
 )
+from napari_dinosim._napari.feature_rows import with_rows
 from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.label_book import LOOKS
 from napari_dinosim._napari.layer_labels import COLUMN
@@ -198,6 +200,42 @@ class PromptsLayer:
         here = to_data(self.layer, to_world(image, point, units), units, self._viewer.dims.point)
         self.assign(np.concatenate([self.layer.data, here[None]]), [owner])  # before: napari tells of it at once
         self.layer.add(here[None])
+
+    def put(
+        self,
+        points: NDArray[np.float64],
+        owners: Sequence[Owner | None],
+        notes: Sequence[Mapping[str, Any]],
+        *,
+        append: bool,
+    ) -> None:
+        """Add points, or put them in the place of all that are there; one step of the history.
+
+        Parameters
+        ----------
+        points : ndarray of shape (n, ndim)
+            In data coordinates of the layer.
+        owners : sequence of Owner or None
+            The image that each belongs to, whatever lies on top there.
+        notes : sequence of mapping of str to Any
+            Features of each.
+        append : bool
+            Whether the points that are there stay.
+        """
+        layer = self.layer
+        if layer is None:
+            return
+        kept = layer.features.iloc[: len(layer.data) if append else 0]
+        every = np.concatenate([np.asarray(layer.data)[: len(kept)], points])
+        self.assign(every, owners)
+        with layer.events.blocker_all():
+            layer.selected_data = set()
+            layer.data = every
+            layer.features = with_rows(kept, notes)
+        layer.refresh()
+        indices = tuple(range(len(every)))
+        layer.events.data(value=layer.data, action=ActionType.CHANGED, data_indices=indices, vertex_indices=((),))
+        layer.events.features()
 
     def _make(self, reference: Image) -> Points:
         return Points(

@@ -11,6 +11,7 @@ from psygnal import Signal
 from superqt.utils import qthrottled
 
 from napari_dinosim._napari.coordinates import placement_in_world, plane_shape, realign
+from napari_dinosim._napari.feature_rows import with_rows
 from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.label_book import LOOKS
 from napari_dinosim._napari.layer_labels import COLUMN
@@ -146,17 +147,14 @@ class RegionsLayer:
         if layer is None or not (shapes or (layer.data and not append)):
             return
         with layer.events.blocker_all():
-            kept = len(layer.data) if append else 0
+            kept = layer.features.iloc[: len(layer.data) if append else 0]
             if not append:
                 layer.data = []
             for shape in shapes:
                 kind = "path" if shape.kind == "line" and len(shape.vertices) != 2 else shape.kind
                 layer.add([shape.vertices], shape_type=kind)
-            rows = [*layer.features.iloc[:kept].to_dict("records")]
-            rows += [{**noted, COLUMN: shape.label} for shape, noted in zip(shapes, notes, strict=True)]
-            columns = dict.fromkeys([*map(str, layer.features), *(name for row in rows for name in row)])
-            table: dict[str, Any] = {name: [row.get(name) for row in rows] for name in columns}
-            layer.features = table | {COLUMN: np.array(table[COLUMN], dtype=object)}
+            rows = [{**noted, COLUMN: shape.label} for shape, noted in zip(shapes, notes, strict=True)]
+            layer.features = with_rows(kept, rows)
         layer.refresh()
         layer.events.data(value=layer.data, action=ActionType.CHANGED, data_indices=(-1,), vertex_indices=((),))
         layer.events.features()

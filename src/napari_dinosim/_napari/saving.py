@@ -10,7 +10,8 @@ from napari_dinosim._napari.seen import SeenImage, see_image, sign_layers
 from napari_dinosim._napari.task import Task
 from napari_dinosim.records.files import save_query_record, save_session
 from napari_dinosim.records.making import embedded_by, loose_records, record_query
-from napari_dinosim.records.values import EncoderRecord, ResolutionRecord, SessionRecord, Settings
+from napari_dinosim.records.settings import ResolutionRecord, Settings
+from napari_dinosim.records.values import EncoderRecord, SessionRecord
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,12 +67,15 @@ class Saving(Task):
         """Note all but the images."""
         controller, session = self._controller, self._controller.session
         chosen = controller.offering.resolution
+        book = controller.prompts.labels.book
         intensities, units = controller.offering.intensities, controller.viewer.layers.units
         return {
             "encoder": EncoderRecord(session.encoder, embedded_by(session)),
             "prompts": describe_points(controller, names),
             "regions": describe_regions(controller, names),
             "loose": loose_records(session.prompts),
+            "classes": book.classes,
+            "label": book.current,
             "tools": controller.tools.choices,
             "settings": Settings(
                 controller.combined_by,

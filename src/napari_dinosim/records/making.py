@@ -14,6 +14,7 @@ from napari_dinosim.prompts import LoosePrompt, Prompt, PromptSet
 from napari_dinosim.records.drawn import RegionRecord
 from napari_dinosim.records.images import ImageRecord, LayerRecord, Numbers
 from napari_dinosim.records.matching import is_address
+from napari_dinosim.records.settings import Settings
 from napari_dinosim.records.signature import sign
 from napari_dinosim.records.values import (
     EncoderRecord,
@@ -22,7 +23,6 @@ from napari_dinosim.records.values import (
     PromptRecord,
     QueryRecord,
     SessionRecord,
-    Settings,
 )
 
 if TYPE_CHECKING:

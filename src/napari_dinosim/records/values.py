@@ -12,14 +12,12 @@ from pydantic import ConfigDict
 
 from napari_dinosim import __version__
 from napari_dinosim.errors import RecordError
-from napari_dinosim.intensity import Intensity
 from napari_dinosim.loading import EncoderChoice
-from napari_dinosim.plan import Scope
-from napari_dinosim.prompts import POSITIVE, Combine, check_label
+from napari_dinosim.prompts import NEGATIVE, POSITIVE, Combine, check_label
 from napari_dinosim.records.drawn import RegionRecord, Scalar
 from napari_dinosim.records.images import ImageRecord, Numbers
+from napari_dinosim.records.settings import Settings
 from napari_dinosim.records.tools import ToolChoices
-from napari_dinosim.scoring import Normalisation
 
 VERSION = 1
 """Version of both formats that this program writes; it reads this one and all before."""
@@ -104,57 +102,6 @@ class EncoderRecord:
     identity: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ResolutionRecord:
-    """How much of the sample a patch was to cover, as a person chose it; each image has what came of it.
-
-    Parameters
-    ----------
-    cover : {"native", "pixels", "length"}
-    pixels : float
-        That a patch covers along each side, where that was chosen.
-    length : float
-        Or what it covers of the sample, in a unit.
-    unit : str
-    """
-
-    cover: Literal["native", "pixels", "length"] = "native"
-    pixels: float = 32.0
-    length: float = 10.0
-    unit: str = "micrometer"
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What was chosen beside the encoder.
-
-    Parameters
-    ----------
-    combine : {"max", "mean", "top"}
-        How the cosines of several prompts become one.
-    scope : {"all", "plane", "field"}
-        How much of each image is embedded.
-    normalisation : {"plane", "stack", "shared", "cosine"}
-        Over what maps are stretched.
-    threshold : float, optional
-        Cosine under which the best of an image is no match.
-    intensity : Intensity
-        How images are read that have no choice of their own.
-    shared : bool
-        Whether all images are read by one pair of limits that holds those of each.
-    resolution : ResolutionRecord
-        How much of the sample a patch was to cover.
-    """
-
-    combine: Combine = "max"
-    scope: Scope = "all"
-    normalisation: Normalisation = "plane"
-    threshold: float | None = None
-    intensity: Intensity = field(default_factory=Intensity)
-    shared: bool = False
-    resolution: ResolutionRecord = field(default_factory=ResolutionRecord)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionRecord:
     """A session as a file holds it.
@@ -172,6 +119,11 @@ class SessionRecord:
     regions : tuple of RegionRecord
     loose : tuple of LooseRecord
         Prompts that came from a file of prompts.
+    classes : dict of str to int
+        Numbers of the classes by name, in order; those without a prompt among them. Colours and values of labels
+        follow from them.
+    label : str
+        What the next prompts would have been labelled.
     settings : Settings
     tools : ToolChoices
         What was chosen for what is made of maps.
@@ -181,7 +133,8 @@ class SessionRecord:
     Raises
     ------
     RecordError
-        If two images have one key, or a prompt or region lies in an image that is not there.
+        If two images have one key, or two classes one number, or a prompt or region lies in an image that is not
+        there.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
@@ -194,11 +147,21 @@ class SessionRecord:
     prompts: tuple[PromptRecord, ...] = ()
     regions: tuple[RegionRecord, ...] = ()
     loose: tuple[LooseRecord, ...] = ()
+    classes: dict[str, int] = field(default_factory=dict)
+    label: str = POSITIVE
     settings: Settings = field(default_factory=Settings)
     tools: ToolChoices = field(default_factory=ToolChoices)
     units: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        for label in (self.label, *self.classes):
+            check_label(label)
+        numbers = list(self.classes.values())
+        if len(set(numbers)) < len(numbers) or min(numbers, default=0) < 0 or {POSITIVE, NEGATIVE} & set(self.classes):
+            raise RecordError(
+                f"classes: found {self.classes}, expected a number from 0 for each class, no two the same, none for "
+                f"{POSITIVE!r} and {NEGATIVE!r}. Save the session anew."
+            )
         counts = Counter(image.key for image in self.images)
         doubled = next((key for key, count in counts.items() if count > 1), None)
         if doubled is not None:
