@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from psygnal import Signal
 
 from napari_dinosim._napari.map_looks import redress
-from napari_dinosim._napari.preferences import with_live
+from napari_dinosim._napari.preferences import with_blocks
 from napari_dinosim._napari.roles import key_of
-from napari_dinosim._napari.sentences import CLICK, FIRST, INTENSITY_CHANGED, RESOLUTION_CHANGED
+from napari_dinosim._napari.sentences import INTENSITY_CHANGED, RESOLUTION_CHANGED
 from napari_dinosim._napari.tools import Tools
 from napari_dinosim.errors import ImageError
 
@@ -74,15 +74,17 @@ class Choices:
 
     def choose_encoder(self, encoder: EncoderChoice) -> None:
         """Search with another encoder."""
-        self.session.set_encoder(encoder)
-        self.told.emit(CLICK if self.session.started else FIRST, False)
+        if encoder != self.session.encoder:
+            self.session.set_encoder(encoder)
+            self.read_prompts()  # which says what is searched for, or how to begin
         self.rows_changed.emit()
         self.choices_changed.emit()
         self._redraw()
 
     def change_encoder(self, **changed: Any) -> None:
-        """Change something of the choice of an encoder; what a person set in the preferences stays."""
-        self.choose_encoder(with_live(replace(self.session.encoder, **changed)))
+        """Change something of the choice of an encoder; all else of it stays."""
+        before = self.session.encoder
+        self.choose_encoder(with_blocks(replace(before, **changed), before))
 
     def compose(self, keys: Sequence[str], axis: int | None = None) -> None:
         """Search several images, or the channels along an axis of one, as one image."""

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from magicgui.widgets import CheckBox, Container
-from qtpy.QtWidgets import QSizePolicy
+from magicgui.widgets import CheckBox, Container, PushButton
+from qtpy.QtWidgets import QLabel, QSizePolicy
 
 from napari_dinosim._napari.device_box import DeviceBox
 from napari_dinosim._napari.guard import guarded
+from napari_dinosim._napari.preferences import preferred, unlike
 from napari_dinosim._napari.section import Section
 from napari_dinosim._napari.warm_up import describe_auto
 
 if TYPE_CHECKING:
     from napari_dinosim._napari.controller import Controller
+
+PREFER_TIP = "Precision, blocks and mean vector as on the page DINOSim of napari's Preferences."
 
 
 class EncoderSection(Section):
@@ -40,6 +43,14 @@ class EncoderSection(Section):
         self.device.native.setMinimumContentsLength(8)
         self.addWidget(panel.native)
         self.addWidget(self.debias.native)
+        self.unlike, self.prefer = QLabel(), PushButton(text="As in Preferences", tooltip=PREFER_TIP)
+        self.unlike.setWordWrap(True)
+        self.unlike.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        self.addWidget(self.unlike)
+        self.addWidget(self.prefer.native)
+        self.prefer.changed.connect(
+            guarded(lambda _clicked: controller.choose_encoder(preferred(controller.session.encoder)))
+        )
         self.device.changed.connect(guarded(lambda device: controller.change_encoder(device=device)))
         self.debias.changed.connect(guarded(lambda debias: controller.change_encoder(debias=debias)))
         self._show = guarded(self.show_choices)
@@ -59,6 +70,12 @@ class EncoderSection(Section):
                 control.value = value
         words = [str(self.device.current_choice), *["without positional bias"] * choice.debias]
         self.entitle(f"Encoder: {', '.join(words)}")
+        found = unlike(choice)
+        self.unlike.setText(f"Unlike Preferences: {', '.join(found)}.")
+        for part in (self.unlike, self.prefer.native):
+            part.setVisible(bool(found))
+        if self.isExpanded():
+            self.expand(animate=False)  # to its new height
 
     def shutdown(self) -> None:
         """Listen no more."""

@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.settings import get_plugin_settings
 from napari.utils.notifications import show_error
+from superqt.utils import qdebounced
 
 from napari_dinosim._napari.encoder_choices import DEFAULT_ENCODER, check_name, has_blocks
 from napari_dinosim.cache import default_budget
-from napari_dinosim.errors import DownloadError, UnknownEncoderError
+from napari_dinosim.encoders._hub_settings import prefer_folder
+from napari_dinosim.errors import UnknownEncoderError
 from napari_dinosim.loading import EncoderChoice
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
 PLUGIN = "napari-dinosim"
-LIVE = ("precision", "blocks", "subtract_mean")
-"""Preferences of an encoder that have no control in the widget: they take effect at once."""
+
+ENCODING = "precision", "blocks", "subtract_mean"
+"""Preferences of an encoder that have no control in the widget."""
+
+AT_ONCE = {**dict.fromkeys(ENCODING, "encoding"), "budget": "memory", "cache_folder": "weights"}
+"""Preferences that take effect without a new widget, and on which part of the page each stands."""
+
+PAUSE_MS = 600
+"""They do when nothing has changed for so long: napari tells of each letter that is typed."""
+
+_complaints: dict[str, str] = {}
+"""What is wrong with a preference and has been told, by its name."""
 
 
 def first_choice() -> EncoderChoice:
@@ -31,29 +44,46 @@ def first_choice() -> EncoderChoice:
     except UnknownEncoderError as error:
         show_error(f"DINOSim: Preferences, {error} Until then it is {DEFAULT_ENCODER!r}.")
         name = DEFAULT_ENCODER
-    choice = EncoderChoice(name, device=str(encoding.device))
-    try:
-        return with_live(choice)
-    except ValueError as error:
-        show_error(f"DINOSim: {error}")
-        return choice
+    return preferred(EncoderChoice(name, device=str(encoding.device)))
 
 
-def with_live(choice: EncoderChoice) -> EncoderChoice:
-    """Put what the person set beyond the widget into a choice.
+def preferred(choice: EncoderChoice, names: Collection[str] = ENCODING) -> EncoderChoice:
+    """Put what the person set beyond the widget into a choice; what makes no sense is told, and changes nothing.
 
-    Raises
-    ------
-    ValueError
-        If the blocks are no numbers.
+    Parameters
+    ----------
+    choice : EncoderChoice
+    names : collection of str
+        Which of :data:`ENCODING`; the others stay as they are in the choice.
     """
-    encoding = _settings().encoding
-    return replace(
-        choice,
-        precision=str(encoding.precision),
-        layers=parse_blocks(encoding.blocks) if has_blocks(choice) else None,
-        centre=bool(encoding.subtract_mean),
-    )
+    encoding, changed = _settings().encoding, dict[str, Any]()
+    if "precision" in names:
+        changed["precision"] = str(encoding.precision)
+    if "subtract_mean" in names:
+        changed["centre"] = bool(encoding.subtract_mean)
+    if "blocks" in names:
+        changed["layers"] = _blocks(choice.layers) if has_blocks(choice) else None
+    return replace(choice, **changed)
+
+
+def with_blocks(choice: EncoderChoice, before: EncoderChoice) -> EncoderChoice:
+    """Fit the blocks of an encoder to another one that is chosen instead; where it had none, the preferred ones."""
+    if not has_blocks(choice):
+        return replace(choice, layers=None)
+    return choice if has_blocks(before) else preferred(choice, ["blocks"])
+
+
+def unlike(choice: EncoderChoice) -> list[str]:
+    """Say in which of :data:`ENCODING` a choice is not as preferred, such as that of a session that was opened."""
+    other = preferred(choice)
+    found = []
+    if choice.precision != other.precision:
+        found.append(f"precision {choice.precision}")
+    if choice.layers != other.layers:
+        found.append(f"blocks {', '.join(map(str, choice.layers))}" if choice.layers else "the last block")
+    if choice.centre != other.centre:
+        found.append("mean subtracted" if choice.centre else "mean not subtracted")
+    return found
 
 
 def map_looks() -> dict[str, Any]:
@@ -76,26 +106,24 @@ def parse_blocks(text: str) -> tuple[int, ...] | None:
     except ValueError:
         raise ValueError(
             f"blocks: found {text!r}, expected whole numbers such as '-1' or '8, 9, 10', or nothing for the last. "
-            "Mend them in napari's Preferences."
+            "Until they are mended nothing changes."
         ) from None
 
 
 def apply_cache_folder() -> None:
-    """Keep weights in the preferred folder from now on, where one is set; errors are told."""
-    text = str(_settings().weights.cache_folder).strip()
-    if not text:
-        return
-    from napari_dinosim.encoders._hub_settings import read_settings
+    """Look for weights in the preferred folder, and fetch them to it, from now on; what makes no sense is told.
 
-    folder = Path(text).expanduser()
-    if read_settings().cache_folder == folder:
-        return
-    from napari_dinosim.encoders.hub import set_cache_folder  # takes a while to import: only where it is needed
-
-    try:
-        set_cache_folder(folder)
-    except DownloadError as error:
-        show_error(f"DINOSim: Preferences, {error}")
+    The folder is made by the first download, and written down nowhere else.
+    """
+    text = os.path.expanduser(str(_settings().weights.cache_folder).strip())
+    folder, wrong = Path(text), ""
+    if text and not folder.is_absolute():
+        wrong = "expected a whole path, from the root of a disk"
+    elif text and os.path.exists(folder) and not os.path.isdir(folder):
+        wrong = "which is a file, expected a folder"
+    prefer_folder(folder if text and not wrong else None)
+    ways = "Until it is mended, weights are kept as if it were empty."
+    _complain("cache_folder", f"folder for weights: found {text!r}, {wrong}. {ways}" if wrong else "")
 
 
 def memory_budget() -> int:
@@ -104,25 +132,58 @@ def memory_budget() -> int:
     return int(gigabytes * 1e9) or default_budget()
 
 
-def watch(callback: Callable[[Any], None]) -> Callable[[], None]:
-    """Call back when one of :data:`LIVE`, the memory budget or the folder for weights changes.
+def watch(callback: Callable[[str], object]) -> Callable[[], None]:
+    """Call back with the name of each of :data:`AT_ONCE` that has changed, when typing has paused.
 
     Returns
     -------
     callable
         Ends it.
     """
-    settings = _settings()
-    emitters = [*(getattr(settings.encoding.events, name) for name in LIVE), settings.memory.events.budget]
-    emitters.append(settings.weights.events.cache_folder)
-    for emitter in emitters:
-        emitter.connect(callback)
+    changed: dict[str, None] = {}
+
+    def tell() -> None:
+        names = list(changed)
+        changed.clear()
+        for name in names:
+            callback(name)
+
+    settle = qdebounced(tell, timeout=PAUSE_MS)
+    links = []
+    for name, part in AT_ONCE.items():
+
+        def note(_event: object, name: str = name) -> None:
+            changed[name] = None
+            settle()
+
+        emitter = getattr(getattr(_settings(), part).events, name)
+        emitter.connect(note)
+        links.append((emitter, note))
 
     def end() -> None:
-        for emitter in emitters:
-            emitter.disconnect(callback)
+        settle.cancel()
+        for emitter, note in links:
+            emitter.disconnect(note)
 
     return end
+
+
+def _blocks(otherwise: tuple[int, ...] | None) -> tuple[int, ...] | None:
+    """Read the preferred blocks; what makes no sense is told, and the others taken."""
+    try:
+        blocks = parse_blocks(str(_settings().encoding.blocks))
+    except ValueError as error:
+        _complain("blocks", str(error))
+        return otherwise
+    _complain("blocks", "")
+    return blocks
+
+
+def _complain(name: str, text: str) -> None:
+    """Tell what is wrong with a preference, once, however many viewers ask; an empty text: nothing is."""
+    if text and _complaints.get(name) != text:
+        show_error(f"DINOSim: Preferences, {text}")
+    _complaints[name] = text
 
 
 def _settings() -> Any:

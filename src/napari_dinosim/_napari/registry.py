@@ -74,10 +74,14 @@ def _last_choices(viewer: ViewerModel) -> tuple[EncoderChoice, Kept | None]:
 
 
 def _hold(controller: Controller) -> _Held:
-    def follow(_event: object) -> None:
-        controller.choose_encoder(preferences.with_live(controller.session.encoder))
-        controller.session.set_budget(preferences.memory_budget())
-        preferences.apply_cache_folder()
+    def follow(name: str) -> None:
+        if name in preferences.ENCODING:
+            controller.choose_encoder(preferences.preferred(controller.session.encoder, [name]))
+        elif name == "budget":
+            controller.session.set_budget(preferences.memory_budget())
+        else:
+            preferences.apply_cache_folder()
+            controller.choices_changed.emit()  # weights may be here now, or not any more
 
     preferences.apply_cache_folder()
     controller.session.set_budget(preferences.memory_budget())

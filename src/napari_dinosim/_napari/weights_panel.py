@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ from napari_dinosim.encoders.catalogue import BUILTIN_NAME
 from napari_dinosim.engine import Engine
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from napari_dinosim.encoders.base import EncoderSpec
     from napari_dinosim.encoders.hub import DownloadProgress
     from napari_dinosim.engine import Deliver, Job
@@ -158,7 +161,8 @@ class WeightsPanel(Container):  # type: ignore[type-arg]
         folder = box.addButton("Other folder…", QMessageBox.ButtonRole.ActionRole)
         box.addButton(QMessageBox.StandardButton.Cancel)
         box.setDefaultButton(QMessageBox.StandardButton.Cancel)
-        answers = {accept: self._begin, folder: self._choose_folder}
+        begin = partial(self._begin, folder=self._folder)  # the one that the dialog tells
+        answers: dict[Any, Callable[[EncoderSpec], None]] = {accept: begin, folder: self._choose_folder}
 
         def answer(button: object) -> None:
             if button in answers:  # else it is Cancel
@@ -176,11 +180,17 @@ class WeightsPanel(Container):  # type: ignore[type-arg]
             self._folder = Path(chosen)
         self._ask()
 
-    def _begin(self, spec: EncoderSpec) -> None:
+    def _begin(self, spec: EncoderSpec, folder: Path) -> None:
         def work(job: Job[Path]) -> Path:
             from napari_dinosim.encoders.hub import download_weights
 
-            return download_weights(spec, accept_licence=True, on_progress=job.report, cancelled=lambda: job.cancelled)
+            return download_weights(
+                spec,
+                accept_licence=True,
+                on_progress=job.report,
+                cancelled=lambda: job.cancelled,
+                cache_folder=folder,
+            )
 
         self.progress.value = 0
         self.told.emit(f"Downloading {spec.title}.", False)

@@ -19,6 +19,16 @@ if TYPE_CHECKING:
 FILE_NAME = "downloads.json"
 
 
+@dataclass(slots=True)
+class _Preferred:
+    """What holds while this process runs, whatever is remembered."""
+
+    folder: Path | None = None
+
+
+_preferred = _Preferred()
+
+
 @dataclass(frozen=True, slots=True)
 class HubSettings:
     """What is remembered.
@@ -36,6 +46,22 @@ class HubSettings:
     accepted_licences: tuple[str, ...] = ()
     cache_folder: Path | None = None
     precisions: Mapping[str, str] = field(default_factory=dict)
+
+
+def prefer_folder(folder: Path | None) -> None:
+    """Let a folder go before the one that is remembered, while this process runs; nothing is made or written.
+
+    Parameters
+    ----------
+    folder : Path or None
+        None: the one that is remembered counts again.
+    """
+    _preferred.folder = folder
+
+
+def chosen_folders() -> list[Path]:
+    """List the folders that were chosen for weights: the preferred one, then the one that is remembered."""
+    return [folder for folder in (_preferred.folder, read_settings().cache_folder) if folder is not None]
 
 
 def settings_file() -> Path:

@@ -15,7 +15,7 @@ from napari_dinosim.encoders import encoder_spec, licences
 from napari_dinosim.encoders._background import Background
 from napari_dinosim.encoders._hub_cache import WEIGHTS_FILES, announced_size, bring
 from napari_dinosim.encoders._hub_errors import WAYS_ON, Request
-from napari_dinosim.encoders._hub_settings import read_settings, write_settings
+from napari_dinosim.encoders._hub_settings import chosen_folders, read_settings, write_settings
 from napari_dinosim.encoders._index import files_of
 from napari_dinosim.encoders._progress import DownloadProgress
 from napari_dinosim.encoders.catalogue import HUB_PREFIX
@@ -49,7 +49,8 @@ def cache_folder() -> Path:
     Returns
     -------
     Path
-        The folder chosen with :func:`set_cache_folder`, else huggingface_hub's own (``HF_HUB_CACHE``, ``HF_HOME``).
+        The folder set in napari's Preferences, else the one chosen with :func:`set_cache_folder`, else
+        huggingface_hub's own (``HF_HUB_CACHE``, ``HF_HOME``).
     """
     return _current_folder()
 
@@ -89,7 +90,7 @@ def cached_weights(spec_or_name: EncoderSpec | str, *, cache_folder: Path | None
     spec_or_name : EncoderSpec or str
         The encoder, or its name as :func:`napari_dinosim.encoders.load_encoder` takes it.
     cache_folder : Path, optional
-        Where to look; by default the chosen folder, then huggingface_hub's own.
+        Where to look; by default the chosen folders, then huggingface_hub's own.
 
     Returns
     -------
@@ -98,8 +99,7 @@ def cached_weights(spec_or_name: EncoderSpec | str, *, cache_folder: Path | None
         they are not in the cache.
     """
     spec = _spec(spec_or_name)
-    chosen = read_settings().cache_folder
-    folders = [cache_folder] if cache_folder else [*([chosen] if chosen else []), Path(constants.HF_HUB_CACHE)]
+    folders = [cache_folder] if cache_folder else [*chosen_folders(), Path(constants.HF_HUB_CACHE)]
     for repo in filter(None, (spec.hub_repo, spec.gated_repo)):
         for folder in folders:
             for name in WEIGHTS_FILES:
@@ -247,7 +247,7 @@ def _spec(spec_or_name: EncoderSpec | str) -> EncoderSpec:
 
 
 def _current_folder() -> Path:
-    return read_settings().cache_folder or Path(constants.HF_HUB_CACHE)
+    return next(iter(chosen_folders()), Path(constants.HF_HUB_CACHE))
 
 
 def _beside(spec: EncoderSpec) -> list[str]:
