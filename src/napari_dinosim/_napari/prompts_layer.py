@@ -172,7 +172,7 @@ class PromptsLayer:
     def _own(self, owners: Mapping[bytes, Owner]) -> None:
         self._owners = dict(owners)
 
-    def place(self, image: Image, owner: Owner, point: NDArray[np.float64]) -> None:
+    def place(self, image: Image, owner: Owner, point: NDArray[np.float64]) -> bytes:
         """Add a point on a place of an image, as if clicked there, whatever lies above it.
 
         Parameters
@@ -182,13 +182,18 @@ class PromptsLayer:
             The image, by its key, and the plane.
         point : ndarray of shape (ndim,)
             In the data coordinates of the image.
+
+        Returns
+        -------
+        bytes
+            Name of the point: its coordinates in the layer.
         """
-        if self.layer is None:
-            return
+        layer = self.ensure(image) if self.layer is None else self.layer
         units = self._viewer.layers.units
-        here = to_data(self.layer, to_world(image, point, units), units, self._viewer.dims.point)
+        here = to_data(layer, to_world(image, point, units), units, self._viewer.dims.point)
         self._owners[here.tobytes()] = owner  # before it is added: napari tells of it at once
-        self.layer.add(here[None])
+        layer.add(here[None])
+        return here.tobytes()
 
     def _make(self, reference: Image) -> Points:
         return Points(
