@@ -8,8 +8,8 @@ from .analysis.edges import snap_edges as snap_edges
 from .analysis.match_table import write_matches as write_matches
 from .analysis.matches import Match as Match
 from .analysis.matches import MatchCriteria as MatchCriteria
-from .analysis.matches import Mutual as Mutual
 from .analysis.matches import find_matches as find_matches
+from .analysis.mutual import Mutual as Mutual
 from .analysis.objects import ObjectMeasures as ObjectMeasures
 from .analysis.objects import RankedObject as RankedObject
 from .analysis.objects import measure_objects as measure_objects

@@ -6,7 +6,7 @@ import csv
 
 import numpy as np
 import pytest
-from napari.layers import Image
+from napari.layers import Image, Labels, Shapes
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QFileDialog
@@ -15,6 +15,7 @@ from events import spin
 from napari_dinosim._napari.corresponding import Corresponding
 from napari_dinosim._napari.matches_section import MatchesSection
 from napari_dinosim._napari.matching import Matching
+from napari_dinosim.prompts import LoosePrompt, PromptSet
 from napari_dinosim.records.tools import MatchChoices
 
 GREY, RED = (90, 90, 90), (250, 10, 10)
@@ -128,6 +129,41 @@ def test_too_few_matches_are_told(bench, matching, choices, told):
     assert told in bench.told[-1][0]
 
 
+def region_on(bench, layer, corners) -> None:
+    """Draw a rectangle on an image, given by its first and last pixel row and column."""
+    (top, left), (bottom, right) = corners
+    shape = np.array([(top, left), (top, right), (bottom, right), (bottom, left)], dtype=float)
+    bench.controller.draw_regions()
+    (drawn,) = bench.ours("regions")
+    drawn.add_rectangles(shape + layer.translate)
+    bench.wait()
+
+
+def test_a_region_is_left_out_as_points_are_and_anchors_the_mutual_check(bench, matching):
+    home, away = seen(), planted()
+    home[48:64, 0:16] = (201, 61, 60)
+    away[64:80, 96:112] = (201, 61, 62)  # like red, but more like another place of the first image
+    first = bench.add(home, name="seen")
+    second = bench.add(away, name="searched", translate=(0, 300))
+    bench.start()
+    region_on(bench, first, ((16, 32), (31, 47)))
+    find(matching, k=4, threshold=0.9)
+    keys = {str(layer.unique_id): layer.name for layer in (first, second)}
+    places = {(keys[match.source], match.y // 16, match.x // 16) for match in matching.matches}
+    assert ("searched", 4, 6) in places
+    assert {place for place in places if place[0] == "seen"} == {("seen", 3, 0)}
+    find(matching, k=4, threshold=0.9, mutual=True)
+    places = {(keys[match.source], match.y // 16, match.x // 16) for match in matching.matches}
+    assert ("searched", 4, 6) not in places
+    assert ("searched", 1, 6) in places
+    assert "Not checked for being mutual in seen: what was pointed at lies there." in bench.told[-1][0]
+    vector = LoosePrompt((1.0, 0.0, 0.0), bench.encoders[-1].identity)
+    bench.session.set_prompts(PromptSet(loose=(vector,)))
+    bench.wait()
+    find(matching, k=4, threshold=0.9, mutual=True)
+    assert "Not checked for being mutual: found no point or region" in bench.told[-1][0]
+
+
 def test_without_a_map_it_is_told(bench, matching):
     bench.add(seen(), name="seen")
     matching.find(MatchChoices())
@@ -184,16 +220,18 @@ def test_lines_to_an_image_that_is_gone_meanwhile_are_left_out(bench):
 # ---- the section -------------------------------------------------------------------------------------------------
 
 
-def opened(desk):
+def opened(desk, *more, active=None):
     first, second = Image(seen(), name="seen"), Image(planted(), name="searched", translate=(0, 100))
-    found = desk(first, second)
+    found = desk(first, second, *more)
     section = found.unfold(MatchesSection)
     found.start()
     found.click(first, (20, 40))
     section.count.setValue(3)
     section.least.setValue(0.8)
+    if active is not None:
+        found.viewer.layers.selection.active = found.viewer.layers[active]
     QTest.mouseClick(section.find.native, Qt.MouseButton.LeftButton)
-    assert spin(10, lambda: len(section.matching.matches) == 3)
+    assert spin(10, lambda: len(section.matching.matches) >= 3)
     return found, section
 
 
@@ -223,6 +261,89 @@ def test_the_table_and_the_keys(desk):
     QTest.keyClick(section.table, Qt.Key.Key_X)
     assert list(found.prompts.features["label"])[2:] == ["negative", "negative"]
     assert section.matching.matches == ()
+
+
+def other_layer(kind: str):
+    """A layer of another kind, beside the images."""
+    if kind == "labels":
+        return Labels(np.ones((30, 40), int), name="other", translate=(200, 0))
+    if kind == "shapes":
+        paths = [[(0, 0), (9, 0), (9, 20)], [(2, 2), (9, 9)]]
+        return Shapes(paths, shape_type="path", name="other", translate=(200, 0))
+    return Image(np.zeros((30, 40)), name="other", translate=(200, 0))
+
+
+@pytest.mark.parametrize("kind", ["image", "labels", "shapes", "prompts"])
+def test_the_keys_work_whatever_layer_was_in_hand(desk, kind):
+    found, section = opened(desk, other_layer(kind), active="DINOSim prompts" if kind == "prompts" else "other")
+    other, matching = found.viewer.layers["other"], section.matching
+    assert (found.viewer.layers.selection.active is found.prompts) == (kind == "prompts")
+    before = getattr(other, "preserve_labels", None), getattr(other, "selected_label", None), len(other.data)
+    found.key(Qt.Key.Key_N)
+    found.key(Qt.Key.Key_N)
+    found.key(Qt.Key.Key_B)
+    assert matching.current.rank == 1
+    found.key(Qt.Key.Key_Y)
+    found.key(Qt.Key.Key_X)
+    assert list(found.prompts.features["label"]) == ["positive", "positive", "negative"]
+    assert before == (getattr(other, "preserve_labels", None), getattr(other, "selected_label", None), len(other.data))
+    if kind == "image":
+        np.testing.assert_array_equal(other.plane.normal, (1, 0, 0))
+    found.viewer.layers.selection.active = other
+    QTest.mouseClick(section.buttons["next"], Qt.MouseButton.LeftButton)
+    found.key(Qt.Key.Key_X)
+    assert list(found.prompts.features["label"])[3:] == ["negative"]
+
+
+def test_undo_brings_a_match_back_and_redo_takes_it_again(desk):
+    found, section = opened(desk, active="seen")
+    matching = section.matching
+    ranks = lambda: [match.rank for match in matching.matches]  # noqa: E731
+    for key in (Qt.Key.Key_N, Qt.Key.Key_Y, Qt.Key.Key_X):
+        found.key(key)
+    assert ranks() == [3]
+    found.key(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)  # on the layer of matches
+    assert spin(2, lambda: ranks() == [2, 3])
+    assert matching.current.rank == 3
+    found.key(Qt.Key.Key_Y)  # the last of the list; then what is left of it
+    assert ranks() == [2]
+    found.viewer.layers.selection.active = found.prompts
+    for left in ([2, 3], [1, 2, 3]):
+        found.key(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+        assert spin(2, lambda left=left: ranks() == left)
+    assert section.table.rowCount() == 3
+    assert len(found.ours("matches")[0].data) == 3
+    found.key(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
+    assert spin(2, lambda: ranks() == [2, 3])
+
+
+def test_matches_of_an_image_that_goes_during_the_search_are_left_out(desk, monkeypatch, tmp_path):
+    found, section = opened(desk, Image(planted(96, 140), name="third", translate=(0, 300)))
+    QTest.mouseClick(section.find.native, Qt.MouseButton.LeftButton)
+    found.viewer.layers.remove("third")
+    assert spin(10, lambda: not section.matching.task.running)
+    assert {section.table.item(row, 2).text() for row in range(section.table.rowCount())} == {"searched"}
+    assert "3 matches in 1 image," in found.widget.message.value
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "m"), ""))
+    QTest.mouseClick(section.buttons["csv"], Qt.MouseButton.LeftButton)
+    assert len((tmp_path / "m.csv").read_text(encoding="utf-8").splitlines()) == 4
+    for rank in (1, 2, 3, 1):
+        found.key(Qt.Key.Key_N)
+        assert section.matching.current.rank == rank
+
+
+def test_matches_of_a_channel_that_is_searched_with_another_now_go(bench, matching):
+    first = bench.add(seen(), name="seen")
+    channels = [bench.add(planted()[..., 0], name=name, translate=(0, 300)) for name in ("red", "more")]
+    bench.start()
+    bench.point(first, (20, 40))
+    find(matching, threshold=0.2)
+    assert {match.source for match in matching.matches} >= {str(layer.unique_id) for layer in channels}
+    bench.controller.compose([str(layer.unique_id) for layer in channels])
+    assert len({match.source for match in matching.matches} & {str(layer.unique_id) for layer in channels}) == 1
+    for _ in range(len(matching.matches)):
+        matching.step(1)
+        assert matching.current is not None
 
 
 def test_the_matches_are_written_to_a_table(desk, monkeypatch, tmp_path):

@@ -10,14 +10,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_dinosim.analysis.matches import Match, MatchCriteria, Mutual, find_matches
+from napari_dinosim.analysis.matches import Match, MatchCriteria, find_matches
+from napari_dinosim.analysis.mutual import Mutual
 from napari_dinosim.analysis.places import BestPlaces
 from napari_dinosim.embedding import embed
 from napari_dinosim.embeddings import PatchEmbeddings
-from napari_dinosim.errors import Cancelled, EncoderMismatchError, SelectionError
+from napari_dinosim.errors import Cancelled, EncoderMismatchError, RegionError, SelectionError
 from napari_dinosim.grid import PatchGrid
 from napari_dinosim.mosaic import Mosaic
-from napari_dinosim.prompts import Prompt
+from napari_dinosim.prompts import Prompt, PromptSet, RegionPrompt
+from napari_dinosim.regions import Region
 from napari_dinosim.states import SimilarityMap
 from planted import MeanColourEncoder
 
@@ -139,6 +141,28 @@ def test_what_was_clicked_is_left_out():
     assert [match.x for match in find_matches(found, exclude={(): [(3, 20)]})] == [7.5, 39.5, 55.5]
 
 
+@settings(max_examples=30, deadline=None)
+@given(st.sampled_from([0, 16, 17, 23, 40]), st.integers(0, 9999))
+def test_in_and_around_a_region_nothing_is_found(radius, seed):
+    grid, random = PatchGrid(100, 150, 16), np.random.default_rng(seed)
+    mask = np.zeros((100, 150), dtype=bool)
+    for top, left in zip(random.integers(0, 90, 2), random.integers(0, 140, 2), strict=True):
+        mask[top : top + 60, left : left + 45] = True
+    region, scores = Region.mask(mask), random.random(grid.shape).astype(np.float32)
+    rows, cols, _ = region.patches(grid)
+    whole, by_points = BestPlaces(scores, grid, radius), BestPlaces(scores, grid, radius)
+    whole.exclude([region])
+    ys, xs = grid.centres()
+    by_points.exclude(zip(ys[rows].tolist(), xs[cols].tolist(), strict=True))
+    assert [*whole] == [*by_points]
+
+
+def test_a_region_of_an_image_of_another_size_is_refused():
+    region = Region.mask(np.ones((16, 48), dtype=bool))
+    with pytest.raises(RegionError, match=r"of 16 × 48 pixels, expected one of 16 × 32"):
+        find_matches(heat([[0.9, 0.8]], PatchGrid(16, 32, 16)), exclude={(): [region]})
+
+
 def test_planes_of_a_stack_are_ranked_together():
     grid = PatchGrid(16, 32, 16)
     planes = {(0,): heat([[0.5, 0.9]], grid), (2,): heat([[0.9, 0.95]], grid)}
@@ -165,6 +189,28 @@ def test_a_mutual_check_drops_a_decoy():
     assert {(match.y, match.x) for match in every} == {(39.5, 119.5), (23.5, 39.5), (71.5, 103.5)}
     kept = find_matches(found, wanted, source="away", mutual=mutual, embeddings=lambda _plane: second)
     assert [(match.y, match.x) for match in kept] == [(39.5, 119.5)]
+
+
+def test_a_region_is_an_anchor_of_the_mutual_check_with_all_its_patches():
+    vectors = torch.nn.functional.normalize(torch.randn(4, 9, 4, generator=torch.Generator().manual_seed(2)), dim=-1)
+    plane = PatchEmbeddings(Mosaic.of(vectors), PatchGrid(64, 144, 16), "e")
+    mask = np.zeros((64, 144), dtype=bool)
+    mask[16:32, 64:96] = True  # patches (1, 4) and (1, 5)
+    regions = (RegionPrompt("a", Region.mask(mask)), RegionPrompt("a", Region.mask(~mask), (), "negative"))
+    mutual = Mutual.of(PromptSet((), "max", regions), lambda _key, _plane: plane)
+    assert mutual.patches[("a", ())].tolist() == [[1, 4], [1, 5]]
+    patches = [(row, col) for row in range(4) for col in range(9)]
+    expected = [row <= 2 and 3 <= col <= 6 for row, col in patches]
+    assert mutual.keep(("b", ()), plane, patches) == expected
+    assert mutual.keep(("a", ()), plane, patches) == [True] * 36
+    assert mutual.asks(("b", ()))
+    assert not mutual.asks(("a", ()))
+    edge = Mutual({("a", ()): np.array([[1, 8]])}, mutual.embeddings)  # not beside the first of the next row
+    assert [patch for patch, kept in zip(patches, edge.keep(("b", ()), plane, patches), strict=True) if kept] == [
+        (row, col) for row in (0, 1, 2) for col in (7, 8)
+    ]
+    elsewhere = RegionPrompt("a", Region.mask(np.ones((9, 9), dtype=bool)))
+    assert Mutual.of([elsewhere], lambda _key, _plane: plane) is None
 
 
 def test_nothing_is_asked_of_the_prompts_own_plane_and_its_neighbours_count():

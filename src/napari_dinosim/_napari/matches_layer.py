@@ -10,7 +10,7 @@ from napari.layers import Points
 from napari_dinosim._napari.coordinates import place_like, placement, plane_of, plane_shape
 from napari_dinosim._napari.jumping import point_in
 from napari_dinosim._napari.results import find, put
-from napari_dinosim._napari.roles import MAP, MATCHES, key_of, mark
+from napari_dinosim._napari.roles import MAP, MATCHES, is_ours, key_of, mark
 from napari_dinosim.analysis.matches import Match
 
 if TYPE_CHECKING:
@@ -49,6 +49,10 @@ class MatchLayers:
         """Layer of an image, where there is one."""
         found = find(self._viewer, MATCHES, key)
         return found if isinstance(found, Points) else None
+
+    def all(self) -> list[Points]:
+        """Layers of all images."""
+        return [layer for layer in self._viewer.layers if isinstance(layer, Points) and is_ours(layer, MATCHES)]
 
     def show(self, found: Searched, matches: Sequence[Match], current: Match | None) -> None:
         """Bring the layer of an image up to date.

@@ -26,6 +26,7 @@ from napari_dinosim._napari.corresponding import Corresponding
 from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.laying import describe, laid_out
 from napari_dinosim._napari.match_file import write_table
+from napari_dinosim._napari.match_keys import KEYS
 from napari_dinosim._napari.matching import Matching
 from napari_dinosim._napari.section import Section
 from napari_dinosim._napari.task import TaskButton
@@ -39,11 +40,10 @@ if TYPE_CHECKING:
 
     from napari_dinosim._napari.controller import Controller
 
-KEYS = {"N": "next", "B": "back", "Y": "yes", "X": "no"}
-"""Keys of the viewer: to the next match, back, accept, reject."""
-
 ROWS_SEEN = 6
 CSV = "Table (*.csv)"
+REACH = "The key works in the table, and on the canvas while the layer of matches or of prompts is active."
+RANK = "Rank of the match within its image: 1 is the best of each image."
 
 
 class MatchesSection(Section):
@@ -95,16 +95,18 @@ class MatchesSection(Section):
             (
                 self.table,
                 "Matches",
-                "A row for each match: choose one to go there. Keys as the buttons.",
+                "A row for each match: choose one to go there. Keys as the buttons: N, B, Y, X.",
             ),
-            (self.buttons["back"], "Back", "Go to the match before (B)."),
-            (self.buttons["next"], "Next", "Go to the next match (N): camera and sliders move there."),
-            (self.buttons["yes"], "Yes", "Accept the match in hand: it becomes a positive point (Y)."),
-            (self.buttons["no"], "No", "Reject the match in hand: it becomes a negative point (X)."),
+            (self.buttons["back"], "Back", f"Go to the match before (B). {REACH}"),
+            (self.buttons["next"], "Next", f"Go to the next match (N): camera and sliders move there. {REACH}"),
+            (self.buttons["yes"], "Yes", f"Accept the match in hand: it becomes a positive point (Y). {REACH}"),
+            (self.buttons["no"], "No", f"Reject the match in hand: it becomes a negative point (X). {REACH}"),
             (self.buttons["csv"], "CSV", "Write the matches to a table, with pixels and world coordinates."),
         ]
         describe(tips)
         self.table.setHorizontalHeaderLabels(["#", "Score", "Image"])
+        if (rank := self.table.horizontalHeaderItem(0)) is not None:
+            rank.setToolTip(RANK)
         if (numbers := self.table.verticalHeader()) is not None:
             numbers.setVisible(False)
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)

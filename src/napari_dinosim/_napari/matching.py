@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
 from psygnal import Signal
 
 from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.image_watch import ImageWatch
 from napari_dinosim._napari.jumping import jump_to, point_in
+from napari_dinosim._napari.match_keys import keeps_keys
+from napari_dinosim._napari.match_search import gather, run, unchecked
 from napari_dinosim._napari.matches_layer import MatchLayers
 from napari_dinosim._napari.placing import place_prompt
+from napari_dinosim._napari.point_state import place_names
 from napari_dinosim._napari.roles import MATCHES, role
 from napari_dinosim._napari.task import Task
-from napari_dinosim.analysis.matches import Match, MatchCriteria, Mutual, find_matches
+from napari_dinosim.analysis.mutual import Mutual
 from napari_dinosim.prompts import NEGATIVE, POSITIVE, PromptSet
 
 if TYPE_CHECKING:
@@ -24,30 +27,11 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
     from napari_dinosim._napari.controller import Controller
-    from napari_dinosim._napari.searched import Searched
-    from napari_dinosim.embeddings import PatchEmbeddings
-    from napari_dinosim.engine import Job
-    from napari_dinosim.frozen import FrozenMaps
-    from napari_dinosim.planes import PlaneIndex
+    from napari_dinosim.analysis.matches import Match
     from napari_dinosim.records.tools import MatchChoices
-
-AUTOMATIC = 2.0
-"""Radius where none is given, in patches: neighbours of one thing are one match."""
 
 NO_MAP = "There is no map yet: press Start, then click on what you look for; then find its matches."
 NO_IMAGE = "The image of this match is not checked any more. Check it in the list, or find matches anew."
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Search:
-    """One image as it was when it was asked for, for the worker."""
-
-    key: str
-    maps: FrozenMaps
-    planes: list[PlaneIndex]
-    criteria: MatchCriteria
-    exclude: dict[PlaneIndex, list[tuple[float, float]]]
-    embeddings: dict[PlaneIndex, PatchEmbeddings]
 
 
 class Matching:
@@ -69,13 +53,19 @@ class Matching:
         self.task.told.connect(self.told.emit)
         self.layers = MatchLayers(controller.viewer)
         self.matches: tuple[Match, ...] = ()
+        """Those to go through, the best of each image first."""
         self.current: Match | None = None
+        self._all: tuple[Match, ...] = ()
+        self._answered: dict[Match, bytes | None] = {}  # the point that each yes or no became; None before it is there
         self._found_for: PromptSet | None = None
         self._watch = ImageWatch(controller.viewer)
         self._watch.placed.connect(self.layers.follow)
         self._watch.left.connect(self._left)
         self._watch.removed.connect(self._removed)
         self._watch.follow()
+        self._on_rows, self._on_prompts = guarded(self._drop_gone), guarded(self._look_at_answers)
+        controller.rows_changed.connect(self._on_rows)
+        controller.prompts.changed.connect(self._on_prompts)
         self._adopt()
 
     @property
@@ -87,74 +77,45 @@ class Matching:
         """Leave the viewer; the layers stay."""
         self.task.cancel()
         self._watch.close()
+        self._controller.rows_changed.disconnect(self._on_rows, missing_ok=True)
+        self._controller.prompts.changed.disconnect(self._on_prompts, missing_ok=True)
+        for layer in self.layers.all():
+            self._controller.prompts.undoing.take_keys(layer)
 
     # ---- finding -------------------------------------------------------------------------------------------------
 
     def find(self, request: MatchChoices) -> None:
         """Find the matches of all checked images, in a worker; those of before are replaced when it is done."""
         session = self._controller.session
-        searches = [self._search(found, request) for found in self._controller.offering.checked()]
-        searches = [search for search in searches if search.planes]
+        searches = [gather(session, found.key, request) for found in self._controller.offering.checked()]
+        searches = [search for search in searches if search.embeddings]
         if not searches or not session.prompts.sought:
             self.told.emit(session.prompts.problem or NO_MAP, True)
             return
         mutual = Mutual.of(session.prompts, session.embeddings) if request.mutual else None
-        prompts, total = session.prompts, sum(len(search.planes) for search in searches)
+        work = partial(run, searches, mutual)
+        names = {found.key: found.name for found in self._controller.offering.all()}
+        more = unchecked(searches, mutual, names.__getitem__) if request.mutual else ""
+        done = partial(self._found, request, session.prompts, more)
+        self.task.start(work, done, "Cancelled: the matches are those of before.")
 
-        def work(job: Job[list[Match]]) -> list[Match]:
-            matches: list[Match] = []
-            done = 0
-
-            def step() -> None:
-                nonlocal done
-                done += 1
-                job.advance(done, total)
-
-            for search in searches:
-                matches += find_matches(
-                    search.maps,
-                    search.criteria,
-                    source=search.key,
-                    planes=search.planes,
-                    exclude=search.exclude,
-                    mutual=mutual,
-                    embeddings=search.embeddings.get,
-                    on_plane=step,
-                    cancelled=lambda: job.cancelled,
-                )
-            return matches
-
-        self.task.start(work, partial(self._found, request, prompts), "Cancelled: the matches are those of before.")
-
-    def _search(self, found: Searched, request: MatchChoices) -> _Search:
-        session, key = self._controller.session, found.key
-        planes = session.embedded_planes(key)
-        embeddings = {plane: held for plane in planes if (held := session.embeddings(key, plane)) is not None}
-        radius = request.radius
-        if not request.radius and embeddings:
-            radius = AUTOMATIC * max(next(iter(embeddings.values())).grid.footprint)
-        exclude: dict[PlaneIndex, list[tuple[float, float]]] = {}
-        for prompt in session.prompts:
-            grid = embeddings[prompt.plane].grid if prompt.source == key and prompt.plane in embeddings else None
-            if grid is not None and grid.contains(prompt.y, prompt.x):
-                exclude.setdefault(prompt.plane, []).append((prompt.y, prompt.x))
-        criteria = MatchCriteria(request.k, radius, request.threshold)
-        maps = session.frozen_maps(key).unstretched()
-        return _Search(key, maps, sorted(embeddings), criteria, exclude, embeddings)
-
-    def _found(self, request: MatchChoices, prompts: PromptSet, matches: list[Match]) -> str:
-        self._found_for = prompts
-        self._set(matches, None)
+    def _found(self, request: MatchChoices, prompts: PromptSet, more: str, matches: list[Match]) -> str:
+        there = {found.key for found in self._controller.offering.all()}  # images may have gone meanwhile
+        matches = [match for match in matches if match.source in there]
+        self._found_for, self._all, self._answered = prompts, tuple(matches), {}
+        self._set(self._all, None)
+        if matches:
+            self._reach_keys(matches[0].source)
         images = {match.source for match in matches}
         if not matches:
             best = [state.best for key in self._controller.session.inputs
                     if (state := self._controller.session.state(key)).best is not None]  # fmt: skip
             told = f" The best on screen is {max(best):.2f}; what was clicked does not count." if best else ""
-            return f"No place has a score of {request.threshold:.2f} or more.{told} Lower the minimum."
+            return f"No place has a score of {request.threshold:.2f} or more.{told} Lower the minimum.{more}"
         few = "" if any(match.rank == request.k for match in matches) else " There are no more with these settings."
         return (
             f"Found {len(matches)} match{'es' * (len(matches) > 1)} in {len(images)} image{'s' * (len(images) > 1)}, "
-            f"the best {max(match.score for match in matches):.2f}.{few} N jumps to the next one."
+            f"the best {max(match.score for match in matches):.2f}.{few}{more} N jumps to the next one."
         )
 
     # ---- going through them --------------------------------------------------------------------------------------
@@ -175,6 +136,16 @@ class Matching:
             return
         jump_to(self._controller.viewer, found.image, point_in(found.image.ndim, match.plane, match.y, match.x))
         self._set(self.matches, match)
+        self._reach_keys(match.source)
+
+    def _reach_keys(self, key: str) -> None:
+        """Make the keys of matches work: where the layer in hand has another use for them, take up the matches."""
+        selection, layer = self._controller.viewer.layers.selection, self.layers.find(key)
+        if layer is None:
+            return
+        self._controller.prompts.undoing.lend_keys(layer)  # a yes or no by mistake is taken back where it was said
+        if selection.active is not None and keeps_keys(selection.active):
+            selection.active = layer
 
     def accept(self) -> None:
         """Make the match in hand a positive prompt; where there are classes, one of the class that it is most like."""
@@ -196,7 +167,8 @@ class Matching:
         at, meant = self.matches.index(match), label(match)
         left = tuple(other for other in self.matches if other != match)
         self._set(left, None)
-        place_prompt(self._controller, found, match.plane, match.y, match.x, meant)
+        self._answered[match] = None
+        self._answered[match] = place_prompt(self._controller, found, match.plane, match.y, match.x, meant)
         if left:
             self.choose(left[at % len(left)])
 
@@ -217,10 +189,29 @@ class Matching:
             self.layers.show(found, [match for match in self.matches if match.source == found.key], current)
         self.changed.emit()
 
+    def _look_at_answers(self) -> None:
+        """Bring back the matches whose point is gone, as after undo; those whose point is here again go."""
+        layer = self._controller.prompts.layer
+        if not self._answered or layer is None:
+            return
+        points = set(place_names(np.asarray(layer.data)))
+        answered = {match for match, point in self._answered.items() if point is None or point in points}
+        left = tuple(match for match in self._all if match not in answered)
+        if left != self.matches:
+            self._set(left, self.current if self.current in left else None)
+
     def _adopt(self) -> None:
         """Take over the matches that an earlier widget left in layers."""
         for found in self._controller.offering.all():
-            self.matches += tuple(self.layers.read(found))
+            self._all += tuple(self.layers.read(found))
+        self.matches = self._all
+
+    def _drop_gone(self) -> None:
+        """Drop the matches of images that are not searched as such any more: removed, or channels of another now."""
+        there = {found.key for found in self._controller.offering.all()}
+        for key in dict.fromkeys(match.source for match in self._all):
+            if key not in there:
+                self._left(key)
 
     def _left(self, key: str) -> None:
         """Take note that an image is gone."""
@@ -228,12 +219,14 @@ class Matching:
         self._drop(key)
 
     def _removed(self, layer: Layer) -> None:
-        """Take note that a person removed the matches of an image."""
-        if role(layer) == MATCHES:
-            self._drop(str(layer.metadata["napari_dinosim"].get("source")))
+        """Take note that a person removed the matches of an image; a layer without matches is removed by us."""
+        key = str(layer.metadata["napari_dinosim"].get("source")) if role(layer) == MATCHES else None
+        if any(match.source == key for match in self.matches):
+            self._drop(str(key))
 
     def _drop(self, key: str) -> None:
-        if any(match.source == key for match in self.matches):
+        if any(match.source == key for match in self._all):
+            self._all = tuple(match for match in self._all if match.source != key)
             self.matches = tuple(match for match in self.matches if match.source != key)
             if self.current is not None and self.current.source == key:
                 self.current = None

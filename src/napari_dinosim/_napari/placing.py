@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from napari_dinosim.planes import PlaneIndex
 
 
-def place_prompt(controller: Controller, found: Searched, plane: PlaneIndex, y: float, x: float, label: str) -> None:
+def place_prompt(controller: Controller, found: Searched, plane: PlaneIndex, y: float, x: float, label: str) -> bytes:
     """Add a labelled point to the prompts layer, which is made where there is none; the layer in hand stays.
 
     Parameters
@@ -25,6 +25,11 @@ def place_prompt(controller: Controller, found: Searched, plane: PlaneIndex, y: 
     y, x : float
         Pixels in the plane.
     label : str
+
+    Returns
+    -------
+    bytes
+        Name of the point: its coordinates in the layer.
     """
     prompts, layers = controller.prompts, controller.viewer.layers
     if prompts.layer is None:
@@ -33,4 +38,4 @@ def place_prompt(controller: Controller, found: Searched, plane: PlaneIndex, y: 
         if active is not None:
             layers.selection.active = active
     with prompts.labels.adding(label):
-        prompts.place(found.image, Owner(found.key, plane), point_in(found.image.ndim, plane, y, x))
+        return prompts.place(found.image, Owner(found.key, plane), point_in(found.image.ndim, plane, y, x))

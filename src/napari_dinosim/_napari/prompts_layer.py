@@ -183,7 +183,7 @@ class PromptsLayer:
     def _own(self, owners: Mapping[bytes, Owner]) -> None:
         self._owners = dict(owners)
 
-    def place(self, image: Image, owner: Owner, point: NDArray[np.float64]) -> None:
+    def place(self, image: Image, owner: Owner, point: NDArray[np.float64]) -> bytes:
         """Add a point on a place of an image, as if clicked there, whatever lies above it.
 
         Parameters
@@ -193,13 +193,19 @@ class PromptsLayer:
             The image, by its key, and the plane.
         point : ndarray of shape (ndim,)
             In the data coordinates of the image.
+
+        Returns
+        -------
+        bytes
+            Name of the point: its coordinates in the layer.
         """
-        if self.layer is None:
-            return
+        layer = self.ensure(image) if self.layer is None else self.layer
         units = self._viewer.layers.units
-        here = to_data(self.layer, to_world(image, point, units), units, self._viewer.dims.point)
-        self.assign(np.concatenate([self.layer.data, here[None]]), [owner])  # before: napari tells of it at once
-        self.layer.add(here[None])
+        here = to_data(layer, to_world(image, point, units), units, self._viewer.dims.point)
+        every = np.concatenate([layer.data, here[None]])
+        self.assign(every, [owner])  # before it is added: napari tells of it at once
+        layer.add(here[None])
+        return place_names(every)[-1]
 
     def put(
         self,

@@ -70,20 +70,28 @@ class Undoing(Generic[State]):
         """Begin the history of a layer, as it is now, and bind the keys; a key that a person has bound stays theirs."""
         self._layer, self._history, self._dragging = layer, History(layer, self.state), False
         self._history.changed.connect(self.changed.emit)
-        for key, action in self._keys.items():
-            if key not in layer.keymap:
-                layer.bind_key(key, action)
+        self.lend_keys(layer)
         self.changed.emit()
 
     def leave(self) -> None:
         """Forget the history, and unbind the keys."""
         if self._layer is None:
             return
-        for key, action in self._keys.items():
-            if self._layer.keymap.get(key) == action:
-                self._layer.bind_key(key, None)
+        self.take_keys(self._layer)
         self._layer = self._history = None
         self.changed.emit()
+
+    def lend_keys(self, layer: Any) -> None:
+        """Bind the keys on a layer, be it another one; a key that a person has bound stays theirs."""
+        for key, action in self._keys.items():
+            if key not in layer.keymap:
+                layer.bind_key(key, action)
+
+    def take_keys(self, layer: Any) -> None:
+        """Unbind the keys on a layer."""
+        for key, action in self._keys.items():
+            if layer.keymap.get(key) == action:
+                layer.bind_key(key, None)
 
     def note(self, action: str) -> None:
         """Take note of an event of the layer.

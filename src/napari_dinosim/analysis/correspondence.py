@@ -73,6 +73,17 @@ def correspond(
         If the two were embedded by different encoders.
     ValueError
         If there is no point.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import napari_dinosim as dinosim
+    >>> image = np.random.default_rng(0).random((96, 144)).repeat(2, axis=0)
+    >>> encoder = dinosim.load_encoder("builtin")
+    >>> first, second = dinosim.embed(image, encoder), dinosim.embed(np.roll(image, 32, axis=1), encoder)
+    >>> [found] = dinosim.correspond(first, second, [(72, 40)])
+    >>> (found.y, found.x), (found.found_y, found.found_x), round(found.score, 2), found.mutual
+    ((71.5, 39.5), (71.5, 71.5), 1.0, True)
     """
     points = list(points)
     query = first.query(points)

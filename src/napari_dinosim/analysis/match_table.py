@@ -71,6 +71,15 @@ def write_matches(
     ------
     ExportError
         If a file is there already, or cannot be written there; what was there stays whole.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from napari_dinosim.analysis.matches import Match
+    >>> with TemporaryDirectory() as folder:
+    ...     path = write_matches(Path(folder) / "matches.csv", [Match("a", 39.5, 71.5, 0.92, 1)], names={"a": "tissue"})
+    ...     path.read_text(encoding="utf-8").splitlines()
+    ['rank,image,plane,y_pixel,x_pixel,score', '1,tissue,,39.5,71.5,0.92']
     """
     target = Path(path)
     if target.exists() and not replace:

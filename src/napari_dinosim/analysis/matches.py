@@ -6,17 +6,16 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from napari_dinosim.analysis.nearest import nearest_patches
 from napari_dinosim.analysis.places import BestPlaces
-from napari_dinosim.errors import Cancelled, NotEmbeddedError, OutsideImageError, SelectionError
-from napari_dinosim.prompts import NEGATIVE
+from napari_dinosim.errors import Cancelled, SelectionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from napari_dinosim.analysis.mutual import Mutual
     from napari_dinosim.embeddings import PatchEmbeddings
     from napari_dinosim.planes import PlaneIndex
-    from napari_dinosim.prompts import Prompt
+    from napari_dinosim.regions import Region
     from napari_dinosim.states import SimilarityMap
 
     Lookup = Callable[[PlaneIndex], SimilarityMap | None]
@@ -26,9 +25,6 @@ CHECKED_AT_ONCE = 64
 
 CHECKED_PER_MATCH = 32
 """Of each plane, at most this many times k places are checked for being mutual, the best first."""
-
-BESIDE = 1
-"""A patch counts as the prompt's own up to so many rows and columns away: objects are seldom cut the same way twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,104 +63,6 @@ class Match:
     plane: PlaneIndex = ()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Mutual:
-    """Keeps those places whose own best patch, where the prompts are, is that of a prompt.
-
-    A place is compared with the prompt that it is most like, and looked for in the plane of that prompt: the nearest
-    neighbour must be mutual, as in Dekel et al., "Best-Buddies Similarity for Robust Template Matching", CVPR 2015
-    (doi:10.1109/CVPR.2015.7298813). In the prompt's own plane every patch is its own nearest neighbour: nothing is
-    asked of places there.
-
-    Parameters
-    ----------
-    prompts : mapping of (key, plane) to sequence of (y, x)
-        Where the prompts are, in pixels.
-    embeddings : mapping of (key, plane) to PatchEmbeddings
-        Of those planes.
-    beside : int
-        How many rows and columns the best patch may be off.
-    """
-
-    prompts: Mapping[tuple[str, PlaneIndex], Sequence[tuple[float, float]]]
-    embeddings: Mapping[tuple[str, PlaneIndex], PatchEmbeddings]
-    beside: int = BESIDE
-
-    @classmethod
-    def of(
-        cls, prompts: Iterable[Prompt], embeddings: Callable[[str, PlaneIndex], PatchEmbeddings | None]
-    ) -> Mutual | None:
-        """Check with the prompts whose place is embedded; None where there is no such prompt.
-
-        Parameters
-        ----------
-        prompts : iterable of Prompt
-            Such as ``session.prompts``; negative ones do not count.
-        embeddings : callable(key, plane) -> PatchEmbeddings or None
-            Such as ``session.embeddings``.
-        """
-        places: dict[tuple[str, PlaneIndex], list[tuple[float, float]]] = {}
-        held = {}
-        for prompt in prompts:
-            home = prompt.source, prompt.plane
-            found = embeddings(*home)
-            if found is None or prompt.label == NEGATIVE:
-                continue
-            try:
-                found.query([(prompt.y, prompt.x)])
-            except (NotEmbeddedError, OutsideImageError):
-                continue
-            places.setdefault(home, []).append((prompt.y, prompt.x))
-            held[home] = found
-        return cls(places, held) if places else None
-
-    def keep(
-        self, place: tuple[str, PlaneIndex], embeddings: PatchEmbeddings, patches: Sequence[tuple[int, int]]
-    ) -> list[bool]:
-        """Say of each patch of a plane whether it is kept.
-
-        Parameters
-        ----------
-        place : (key, plane)
-        embeddings : PatchEmbeddings
-            Of that plane.
-        patches : sequence of (row, col)
-
-        Raises
-        ------
-        EncoderMismatchError
-            If the planes were embedded by different encoders.
-        """
-        import torch
-
-        vectors = embeddings.mosaic.at(patches)
-        homes = list(self.prompts)
-        likeness = torch.full((len(patches), len(homes)), -torch.inf)
-        for column, home in enumerate(homes):
-            asked = self.embeddings[home].query(self.prompts[home]).vectors
-            likeness[:, column] = (vectors @ asked.T).amax(dim=1)
-        kept = [False] * len(patches)
-        for column, home in enumerate(homes):
-            here = [int(i) for i in torch.nonzero(likeness.argmax(dim=1) == column)[:, 0]]
-            if not here:
-                continue
-            if home == place:
-                found = [True] * len(here)
-            else:
-                nearest = nearest_patches(self.embeddings[home], vectors[here], embeddings.encoder)
-                found = self._at_prompts(home, list(zip(nearest.rows.tolist(), nearest.cols.tolist(), strict=True)))
-            for i, good in zip(here, found, strict=True):
-                kept[i] = good
-        return kept
-
-    def _at_prompts(self, home: tuple[str, PlaneIndex], patches: Sequence[tuple[int, int]]) -> list[bool]:
-        grid = self.embeddings[home].grid
-        asked = [grid.patch_at(y, x) for y, x in self.prompts[home]]
-        return [
-            any(abs(row - r) <= self.beside and abs(col - c) <= self.beside for r, c in asked) for row, col in patches
-        ]
-
-
 @dataclass(frozen=True, slots=True)
 class MatchCriteria:
     """Which places are matches.
@@ -183,6 +81,11 @@ class MatchCriteria:
     ------
     SelectionError
         If one of these makes no sense.
+
+    Examples
+    --------
+    >>> MatchCriteria(k=5, radius=32, threshold=0.6)
+    MatchCriteria(k=5, radius=32, threshold=0.6)
     """
 
     k: int = 10
@@ -208,7 +111,7 @@ def find_matches(
     source: str = "",
     planes: Iterable[PlaneIndex] = ((),),
     pixel_size: tuple[float, float] = (1.0, 1.0),
-    exclude: Mapping[PlaneIndex, Sequence[tuple[float, float]]] | None = None,
+    exclude: Mapping[PlaneIndex, Sequence[tuple[float, float] | Region]] | None = None,
     mutual: Mutual | None = None,
     embeddings: Callable[[PlaneIndex], PatchEmbeddings | None] | None = None,
     on_plane: Callable[[], None] = lambda: None,
@@ -231,8 +134,8 @@ def find_matches(
         Where to look; see ``session.embedded_planes``.
     pixel_size : (float, float)
         Distance of two pixels along y and x, in the unit of the radius; by default the radius is in pixels.
-    exclude : mapping of plane index to sequence of (y, x), optional
-        Points, in pixels, around which nothing is wanted within the radius: those that were clicked.
+    exclude : mapping of plane index to sequence of (y, x) or Region, optional
+        Points, in pixels, and regions, in and around which nothing is wanted within the radius: what was pointed at.
     mutual : Mutual, optional
         Drop what is not mutual; ``embeddings(plane index)`` is needed then. What is dropped still suppresses what is
         near it, and at most 32 k places of a plane are checked.
@@ -243,6 +146,24 @@ def find_matches(
     -------
     list of Match
         The best first; of equal scores, those of earlier planes, then in reading order.
+
+    Raises
+    ------
+    RegionError
+        If a region belongs to an image of another size.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import napari_dinosim as dinosim
+    >>> image = np.zeros((96, 144))
+    >>> image[16:32, 16:32] = image[64:80, 96:112] = 1
+    >>> embeddings = dinosim.embed(image, dinosim.load_encoder("builtin"))
+    >>> from napari_dinosim.states import SimilarityMap
+    >>> heat = SimilarityMap(embeddings.cosine(embeddings.query([(24, 24)])), embeddings.grid, best=1)
+    >>> best, *_ = dinosim.find_matches(heat, 3, source="a", exclude={(): [(24, 24)]})
+    >>> best.rank, best.y, best.x
+    (1, 71.5, 103.5)
     """
     wanted = MatchCriteria(wanted) if isinstance(wanted, int) else wanted
     found: list[Match] = []

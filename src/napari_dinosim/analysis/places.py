@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_dinosim.regions import Region
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -52,10 +54,26 @@ class BestPlaces:
         self._grid, self._ys, self._xs = grid, ys * pixel_size[0], xs * pixel_size[1]
         self._radius = radius * (1 - ROUNDING)
 
-    def exclude(self, points: Iterable[tuple[float, float]]) -> None:
-        """Strike out what lies nearer than the radius to the patches under some points, given as (y, x) in pixels."""
-        for y, x in points:
-            self._strike(*self._grid.patch_at(y, x))
+    def exclude(self, places: Iterable[tuple[float, float] | Region]) -> None:
+        """Strike out what lies nearer than the radius to the patches under points, (y, x) in pixels, or regions."""
+        for place in places:
+            if isinstance(place, Region):
+                self._exclude_region(place)
+            else:
+                self._strike(*self._grid.patch_at(*place))
+
+    def _exclude_region(self, region: Region) -> None:
+        """Strike out the patches of a region at once, then what is near to those at its rim: no inner one is nearer."""
+        rows, cols, _ = region.patches(self._grid)
+        covered = np.zeros(np.add(self._grid.shape, 2), dtype=bool)
+        covered[rows + 1, cols + 1] = True
+        shifts = [(down, across) for down in (-1, 0, 1) for across in (-1, 0, 1)]
+        inner = np.all([covered[rows + 1 + down, cols + 1 + across] for down, across in shifts], axis=0)
+        self._left[rows, cols] = -np.inf
+        struck = np.unique(rows)
+        self._tops[struck] = self._left[struck].max(axis=1)
+        for row, col in zip(rows[~inner].tolist(), cols[~inner].tolist(), strict=True):
+            self._strike(row, col)
 
     def __iter__(self) -> Iterator[tuple[int, int, float]]:
         while True:
