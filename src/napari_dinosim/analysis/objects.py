@@ -188,21 +188,23 @@ def rank_objects(
     if source not in measured:
         raise SelectionError(f"object {label}: its label image {source!r} was not measured. Measure it first.")
     asked = measured[source].vector(label)
-    rows: list[tuple[str, int, float]] = []
+    keys, labels, scores = [], [], []
     for key, found in measured.items():
         if found.encoder != measured[source].encoder:
             raise EncoderMismatchError(
                 f"encoder mismatch: {source!r} was measured with {measured[source].encoder!r}, {key!r} with "
                 f"{found.encoder!r}. Measure both with one encoder."
             )
-        scores = np.clip(found.vectors @ asked, -1, 1)
-        rows += [
-            (key, int(label), float(score))
-            for label, score in zip(found.labels, scores, strict=True)
-            if score >= threshold
-        ]
-    rows.sort(key=lambda row: (row[:2] != like, -row[2]))
-    return [RankedObject(*row, rank) for rank, row in enumerate(rows, 1)]
+        cosines = np.clip(found.vectors @ asked, -1, 1)
+        if key == source:
+            cosines[found.labels == label] = 1  # and not a rounding less
+        keys += [key] * len(found)
+        labels += found.labels.tolist()
+        scores += cosines.tolist()
+    own = (source, label)
+    order = sorted(range(len(keys)), key=lambda i: -2 if (keys[i], labels[i]) == own else -scores[i])
+    kept = (i for i in order if scores[i] >= threshold)
+    return [RankedObject(keys[i], labels[i], scores[i], rank) for rank, i in enumerate(kept, 1)]
 
 
 def _held(
