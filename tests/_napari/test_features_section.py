@@ -184,7 +184,7 @@ def test_colours_by_a_number_are_no_names(bench, features):
     bench.start()
     clusters(bench, features, 2)
     layer = over(bench, CLUSTERS, image)
-    layer.colormap = by_number({1: 0.0, 2: 1.0}, "gray")
+    layer.colormap = by_number(np.array([1, 2]), np.array([0.0, 1.0]), "gray")
     clusters(bench, features, 2)
     np.testing.assert_allclose(layer.get_color(2)[:3], palette(2)[1], atol=1e-6)
     layer.colormap = label_colormap(49)

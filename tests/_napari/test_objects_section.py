@@ -194,7 +194,9 @@ def test_many_objects_are_drawn_in_few_colours(bench, measuring):
     measuring.rank(layer, 5, 0.5)
     measuring.colour_by(layer, "rank")
     assert len(layer.colormap.color_dict) == SHAPE[0] * SHAPE[1] + 1  # and for all others; the background is 0
-    assert len(layer.colormap) <= STEPS + 2  # each other colour costs napari time
+    assert (
+        len(layer.colormap) <= STEPS + 4
+    )  # napari counts the background and others twice; each other colour costs napari time
     np.testing.assert_allclose(layer.get_color(5), ensure_colormap("viridis").map(0.0)[0], atol=1e-6)
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from napari.layers import Labels
+    from numpy.typing import NDArray
 
 COLUMNS = "columns"
 """Key of the note, in the mark of a layer, that says which columns are ours: what each is called in the table."""
@@ -26,7 +27,7 @@ def our_columns(layer: Labels) -> dict[str, str]:
 
 def write_features(
     layer: Labels,
-    table: Mapping[str, Sequence[Any]],
+    table: Mapping[str, Sequence[Any] | NDArray[Any]],
     *,
     anew: bool = False,
     rows: Literal["all", "table"] = "all",
@@ -44,7 +45,7 @@ def write_features(
     rows : {"all", "table"}
         Whether rows that the table lacks stay.
     """
-    new = pd.DataFrame({name: pd.Series(list(values)) for name, values in table.items()}).set_index("index")
+    new = pd.DataFrame({name: pd.Series(values) for name, values in table.items()}).set_index("index")
     ours = our_columns(layer)
     gone = [held for name, held in ours.items() if anew or name in new]
     kept, unnumbered = _numbered(layer.features.drop(columns=gone))
@@ -58,12 +59,12 @@ def write_features(
     layer.features = found
 
 
-def numbers_of(layer: Labels, column: str) -> dict[int, float]:
-    """Finite numbers of a column, by label."""
+def numbers_of(layer: Labels, column: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Labels that have a finite number in a column, and these numbers; both of shape (n,)."""
     table, _ = _numbered(layer.features)
-    values = table[column].to_numpy(dtype=float)
-    known = np.isfinite(values) & (table.index.to_numpy() != 0)
-    return dict(zip(table.index[known].tolist(), values[known].tolist(), strict=True))
+    labels, values = table.index.to_numpy(), table[column].to_numpy(dtype=float)
+    known = np.isfinite(values) & (labels != 0)
+    return labels[known], values[known]
 
 
 def _numbered(features: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from napari.layers import Labels
 from psygnal import Signal
 
@@ -17,15 +18,18 @@ from napari_dinosim._napari.object_colours import by_number
 from napari_dinosim._napari.results import find, put
 from napari_dinosim._napari.roles import LIKE, MARK, PREVIEW, WINNER, key_of, mark, role
 from napari_dinosim._napari.task import Task
-from napari_dinosim.analysis.objects import measure_objects, rank_objects
+from napari_dinosim.analysis.likeness import likeness
+from napari_dinosim.analysis.objects import measure_objects
 from napari_dinosim.errors import SelectionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
 
     from napari_dinosim._napari.controller import Controller
     from napari_dinosim._napari.searched import Searched
-    from napari_dinosim.analysis.objects import ObjectMeasures, RankedObject
+    from napari_dinosim.analysis.objects import ObjectMeasures
     from napari_dinosim.engine import Job
 
 GONE = "The labels are gone meanwhile: nothing was measured."
@@ -48,7 +52,6 @@ class Measuring:
         self._controller = controller
         self.task = Task(controller.engine)
         self.measured: dict[str, ObjectMeasures] = {}
-        self.ranked: list[RankedObject] = []
         self.chosen: dict[str, str] = {}
         """Keys of the images that a person chose for Labels layers, by the key of the layer."""
         self._looked: dict[str, int] = {}
@@ -123,10 +126,9 @@ class Measuring:
 
     def colour_by(self, layer: Labels, column: str) -> None:
         """Colour objects by one of their numbers; what has none is drawn grey."""
-        known = numbers_of(layer, column)
-        low, high = min(known.values(), default=0.0), max(known.values(), default=1.0)
-        places = {label: (value - low) / (high - low or 1) for label, value in known.items()}
-        layer.colormap = by_number(places, "gray")
+        labels, values = numbers_of(layer, column)
+        low, high = (values.min(), values.max()) if len(values) else (0.0, 1.0)
+        layer.colormap = by_number(labels, (values - low) / (high - low or 1), "gray")
 
     def rank(self, layer: Labels, label: int, least: float) -> str:
         """Show, in all measured layers, the objects that are like one of them; returns what to tell.
@@ -142,43 +144,42 @@ class Measuring:
             raise SelectionError(NOT_MEASURED.format(layer.name))
         measured = {key: self.measured[key] for key in here if self.measured[key].encoder == asked.encoder}
         try:
-            self.ranked = rank_objects(measured, (key_of(layer), label))
+            found = likeness(measured, (key_of(layer), label))
         except SelectionError as error:
             raise SelectionError(f"{error} Pick an object that was measured.") from error
-        rows: dict[str, list[RankedObject]] = {key: [] for key in measured}
-        for one in self.ranked:
-            rows[one.source].append(one)
-        for key, found in rows.items():
-            table: dict[str, list[Any]] = {
-                "index": [one.label for one in found],
-                "likeness": [one.score for one in found],
-                "rank": [one.rank for one in found],
-            }
-            write_features(here[key], table)
-            self._show_like(here[key], {one.label: one.score for one in found if one.score >= least})
-        others = [one for one in self.ranked[1:] if one.score >= least]
-        best = f", the nearest {others[0].score:.2f}" if others else ""
+        others = np.concatenate([np.empty(0), *found.scores.values()])
+        others = others[np.concatenate([np.empty(0), *found.ranks.values()]) > 1]
+        alike = others[others >= least]
+        for key, scores in found.scores.items():
+            labels = measured[key].labels
+            write_features(here[key], {"index": labels, "likeness": scores, "rank": found.ranks[key]})
+            self._show_like(here[key], labels[scores >= least], scores[scores >= least])
+        best = f", the nearest {alike.max():.2f}" if len(alike) else ""
         self.changed.emit()
-        return f"{len(others)} of {len(self.ranked) - 1} other objects are like object {label}{best}."
+        return f"{len(alike)} of {len(others)} other objects are like object {label}{best}."
 
-    def _show_like(self, layer: Labels, alike: Mapping[int, float]) -> None:
+    def _show_like(self, layer: Labels, alike: NDArray[Any], scores: NDArray[Any]) -> None:
         """Show those objects of a layer alone, in a layer of their own over the same data."""
         shown, viewer = find(self._controller.viewer, LIKE, key_of(layer)), self._controller.viewer
-        if shown is None or shown.data is not layer.data:
-            if shown is not None:
-                viewer.layers.remove(shown)
+        colormap = by_number(alike, np.maximum(scores, 0), (0, 0, 0, 0))
+        if shown is not None and shown.data is not layer.data:
+            viewer.layers.remove(shown)
+            shown = None
+        if shown is not None:
+            shown.colormap = colormap
+        else:
             shown = Labels(
                 layer.data,
                 name=f"like this · {layer.name}",
                 multiscale=layer.multiscale,
                 opacity=0.9,
+                colormap=colormap,
                 metadata=mark(LIKE, source=key_of(layer)),
                 **placement(layer),
             )
             put(viewer, shown, [layer])
         shown.editable = False
-        shown.colormap = by_number({label: max(score, 0.0) for label, score in alike.items()}, (0, 0, 0, 0))
-        shown.metadata[MARK]["objects"] = list(alike)
+        shown.metadata[MARK]["objects"] = alike.tolist()
 
     # ---- what was measured holds for the labels of then ----------------------------------------------------------
 
@@ -217,14 +218,9 @@ class Measuring:
                 self._labels_changed(key)
 
 
-def columns(measures: ObjectMeasures) -> dict[str, list[Any]]:
+def columns(measures: ObjectMeasures) -> dict[str, Any]:
     """Give columns of a table of objects, one row each."""
-    table: dict[str, list[Any]] = {
-        "index": [int(label) for label in measures.labels],
-        "pixels embedded": measures.pixels.tolist(),
-    }
+    table: dict[str, Any] = {"index": measures.labels, "pixels embedded": measures.pixels}
     for name in measures.mean:
-        table[f"{name} mean"] = measures.mean[name].astype(float).tolist()
-        table[f"{name} max"] = measures.maximum[name].astype(float).tolist()
-    table["embedding"] = list(measures.vectors)
-    return table
+        table[f"{name} mean"], table[f"{name} max"] = measures.mean[name], measures.maximum[name]
+    return table | {"embedding": list(measures.vectors)}
