@@ -5,15 +5,15 @@ from .analysis.colours import pca_colours as pca_colours
 from .analysis.correspondence import Correspondence as Correspondence
 from .analysis.correspondence import correspond as correspond
 from .analysis.edges import snap_edges as snap_edges
+from .analysis.likeness import RankedObject as RankedObject
+from .analysis.likeness import rank_objects as rank_objects
 from .analysis.match_table import write_matches as write_matches
 from .analysis.matches import Match as Match
 from .analysis.matches import MatchCriteria as MatchCriteria
 from .analysis.matches import Mutual as Mutual
 from .analysis.matches import find_matches as find_matches
 from .analysis.objects import ObjectMeasures as ObjectMeasures
-from .analysis.objects import RankedObject as RankedObject
 from .analysis.objects import measure_objects as measure_objects
-from .analysis.objects import rank_objects as rank_objects
 from .analysis.recipe import Segmentation as Segmentation
 from .analysis.segment import Segments as Segments
 from .analysis.segment import segment as segment

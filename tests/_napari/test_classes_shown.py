@@ -12,6 +12,8 @@ from qtpy.QtTest import QTest
 from events import spin
 from napari_dinosim._napari.label_book import CLASS_LOOKS, LOOKS
 from napari_dinosim._napari.map_section import MapSection
+from napari_dinosim._napari.measuring import Measuring
+from napari_dinosim._napari.regions_section import RegionsSection
 from napari_dinosim._napari.scores_section import ScoresSection
 from pictures import colours
 
@@ -52,7 +54,7 @@ def test_each_class_has_a_map_and_the_winner_is_exact(bench):
         assert list(made) == [None, "rose", "sky"]
         winner = made[None]
         assert isinstance(winner, Labels)
-        assert (winner.name, winner.visible, winner.editable) == (f"classes · {layer.name}", True, winner.editable)
+        assert (winner.name, winner.visible, winner.editable) == (f"classes · {layer.name}", True, False)
         known = expected > 0  # green is like both, or neither
         np.testing.assert_array_equal(np.asarray(winner.data)[known], expected[known])
         np.testing.assert_allclose(winner.extent.world, layer.extent.world)
@@ -113,6 +115,31 @@ def test_a_huge_image_has_lazy_pyramids_of_classes(bench):
         assert one.multiscale
         assert one.data.shape == (5000, 4000)
         assert max(one.data[-1].shape) <= 1024
+        assert not isinstance(one, Labels) or not one.editable
+
+
+def test_nobody_draws_in_labels_of_classes_and_they_are_offered_last(bench):
+    layer = bench.add(striped(), name="a")
+    bench.start()
+    bench.viewer.add_layer(Labels(np.ones((80, 112), np.uint8), name="cells"))
+    sort_into(bench, layer, rose=(40, 10), sky=(40, 50))
+    winner = classes_over(bench, layer)[None]
+    bench.viewer.layers.move(bench.viewer.layers.index(winner), len(bench.viewer.layers))
+    for shown in (3, 2):
+        bench.viewer.dims.ndisplay = shown
+        winner.mode = "fill"
+        assert (winner.editable, str(winner.mode)) == (False, "pan_zoom")
+    measuring, regions = Measuring(bench.controller), RegionsSection(bench.controller)
+    bench.viewer.layers.selection.active = layer
+    assert [one.name for one in measuring.candidates()] == ["cells", "classes · a"]
+    assert [regions.labels.itemText(i) for i in range(regions.labels.count())] == ["cells", "classes · a"]
+    measuring.measure(winner)
+    assert spin(20, lambda: not measuring.task.running)
+    assert measuring.measured
+    bench.point(layer, (40, 100))
+    assert not measuring.measured  # its labels are others now
+    measuring.shutdown()
+    regions.shutdown()
 
 
 def test_a_class_layer_that_was_copied_is_the_persons(bench):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from napari.layers import Image, Labels
+from napari.utils.colormaps import DirectLabelColormap, label_colormap
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
@@ -12,7 +13,9 @@ from events import spin
 from napari_dinosim._napari import feature_layers, lazy_map, results
 from napari_dinosim._napari.features import GONE, Features
 from napari_dinosim._napari.features_section import OUTDATED, FeaturesSection
-from napari_dinosim._napari.roles import CLUSTERS, COLOURS, MARK, is_ours
+from napari_dinosim._napari.object_colours import by_number
+from napari_dinosim._napari.roles import CLUSTERS, COLOURS, MAP, MARK, is_ours, role
+from napari_dinosim.analysis.clusters import palette
 from napari_dinosim.planes import LAST
 
 RED, GREEN, BLUE = (220, 30, 30), (20, 200, 40), (30, 40, 210)
@@ -27,6 +30,7 @@ def painted(height: int, width: int, *spots) -> np.ndarray:
 
 
 FIRST = painted(80, 112, (GREEN, slice(16, 48), slice(64, 96)))
+SECOND_WIDE = painted(80, 112, (GREEN, slice(16, 48), slice(64, 96)), (BLUE, slice(0, 16), slice(0, 16)))
 SECOND = painted(60, 90, (GREEN, slice(32, 48), slice(16, 80)), (BLUE, slice(0, 16), slice(64, 80)))
 
 
@@ -152,6 +156,64 @@ def test_what_somebody_has_drawn_is_kept(bench, features):
     assert over(bench, CLUSTERS, image) is fresh
 
 
+def test_names_and_colours_that_a_person_gave_stay(bench, features):
+    image = bench.add(FIRST, name="first", rgb=True)
+    bench.start()
+    clusters(bench, features, 2)
+    layer = over(bench, CLUSTERS, image)
+    layer.features = layer.features.assign(name=["not embedded", "ground", "cluster 2"], mine=[0.5, 1.5, 2.5])
+    colours_now = dict(layer.colormap.color_dict)
+    layer.colormap = DirectLabelColormap(color_dict=colours_now | {2: "white"})
+    image.data = SECOND_WIDE
+    bench.start()
+    clusters(bench, features, 3)
+    assert over(bench, CLUSTERS, image) is layer
+    assert layer.features["name"].tolist() == ["not embedded", "ground", "cluster 2", "cluster 3"]
+    assert layer.features["mine"].tolist()[:3] == [0.5, 1.5, 2.5]
+    assert layer.features["share"].notna().sum() == 3
+    np.testing.assert_allclose(layer.get_color(2), 1)
+    np.testing.assert_allclose(layer.get_color(1), colours_now[1])
+    np.testing.assert_allclose(layer.get_color(3)[:3], palette(3)[2], atol=1e-6)
+    clusters(bench, features, 2)
+    assert layer.features["index"].tolist() == [0, 1, 2]
+
+
+def test_colours_by_a_number_are_no_names(bench, features):
+    """They are of the clusters of then."""
+    image = bench.add(FIRST, name="first", rgb=True)
+    bench.start()
+    clusters(bench, features, 2)
+    layer = over(bench, CLUSTERS, image)
+    layer.colormap = by_number(np.array([1, 2]), np.array([0.0, 1.0]), "gray")
+    clusters(bench, features, 2)
+    np.testing.assert_allclose(layer.get_color(2)[:3], palette(2)[1], atol=1e-6)
+    layer.colormap = label_colormap(49)
+    clusters(bench, features, 2)
+    assert not isinstance(layer.colormap, DirectLabelColormap)
+
+
+def test_nobody_draws_in_clusters_that_hold_no_pixels(bench, features):
+    image = bench.add(np.stack([FIRST] * 3), name="stack", rgb=True)
+    bench.start()
+    for _ in range(2):
+        clusters(bench, features, 2)
+        layer = over(bench, CLUSTERS, image)
+        for shown in (3, 2):
+            bench.viewer.dims.ndisplay = shown
+            layer.mode = "paint"
+            assert (layer.editable, str(layer.mode)) == (False, "pan_zoom")
+
+
+def test_maps_and_clusters_lie_above_the_colours(bench, features):
+    image = bench.add(FIRST, name="first", rgb=True)
+    bench.start()
+    clusters(bench, features)
+    colours(bench, features)
+    bench.point(image, (20, 20))
+    order = [role(layer) for layer in bench.viewer.layers if layer is not image]
+    assert order == [COLOURS, MAP, CLUSTERS, "prompts"] or order == [COLOURS, MAP, "prompts", CLUSTERS], order
+
+
 def test_result_layers_are_never_searched(bench, features):
     bench.add(FIRST, name="first", rgb=True)
     bench.start()
@@ -269,7 +331,7 @@ def test_an_image_that_goes_meanwhile(bench, features):
     bench.viewer.layers.remove(image)
     finish(features)
     assert not bench.ours(COLOURS)
-    assert bench.told[-1] == (GONE, False)
+    assert bench.told[-1] == (GONE, True)
 
 
 def test_cancelled_nothing_is_shown(bench, features):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from napari.layers import Image, Labels
+from napari.utils.colormaps import ensure_colormap
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
 from events import spin
-from napari_dinosim._napari.measuring import Measuring, write_features
+from napari_dinosim._napari.measuring import CHANGED, GONE, Measuring
+from napari_dinosim._napari.object_colours import STEPS
 from napari_dinosim._napari.objects_section import ObjectsSection
 from napari_dinosim.errors import SelectionError
 
@@ -74,7 +76,7 @@ def test_the_object_with_the_planted_texture_is_first(bench, measuring):
     layer = bench.viewer.add_layer(Labels(cells(), name="cells"))
     bench.start()
     measure(measuring, layer)
-    assert bench.told[-1][0].startswith("4 objects of cells measured: no map yet, so no scores")
+    assert bench.told[-1][0].startswith("4 objects of cells measured over a: no map yet, so no scores")
     text = measuring.rank(layer, 3, 0.99)
     assert text == "1 of 3 other objects are like object 3, the nearest 1.00."
     ranks = dict(zip(layer.features["index"], layer.features["rank"], strict=True))
@@ -113,14 +115,89 @@ def test_labels_of_another_shape_are_refused_with_both_shapes(bench, measuring):
     assert "(80 × 144)" in text
 
 
-def test_rows_that_nobody_numbered_are_those_of_the_labels():
-    layer = Labels(cells())
-    layer.features = {"name": ["background", "one", "two"]}
-    write_features(layer, {"index": [2, 7], "size": [5.0, 6.0]})
-    found = layer.features.set_index("index")
-    assert found["name"][2] == "two"
-    assert (found["size"][2], found["size"][7]) == (5.0, 6.0)
-    assert len(found) == 4
+def test_an_object_is_like_itself_and_not_counted(bench, measuring):
+    image = bench.add(picture(), name="a")
+    layer = bench.viewer.add_layer(Labels(cells(), name="cells"))
+    bench.start()
+    bench.point(image, (20, 20))
+    measure(measuring, layer)
+    key = str(layer.unique_id)
+    vectors = measuring.measured[key].vectors
+    vectors *= np.float32(1 - 1e-6)  # lengths are 1 but for roundings
+    text = measuring.rank(layer, 5, 1.0)
+    assert text == "0 of 3 other objects are like object 5."
+    assert bench.ours("objects like one")[0].metadata["napari_dinosim"]["objects"] == [5]
+    assert layer.features.set_index("index")["likeness"][5] == 1
+
+
+@pytest.mark.parametrize("change", ["data", "paint", "undo", "in place"])
+def test_what_was_measured_of_other_labels_is_not_used(bench, measuring, change):
+    bench.add(picture(), name="a")
+    layer = bench.viewer.add_layer(Labels(cells(), name="cells"))
+    bench.start()
+    if change == "undo":
+        layer.paint((60, 20), 9)
+    measure(measuring, layer)
+    told = []
+    measuring.changed.connect(lambda: told.append(len(measuring.measured)))
+    if change == "data":
+        layer.data = cells()[:, ::-1]
+    elif change == "paint":
+        layer.paint((60, 20), 9)
+    elif change == "undo":
+        layer.undo()
+    else:
+        layer.data[50:60, 10:30] = 9
+    assert told == ([0] if change in ("data", "paint") else [])
+    with pytest.raises(SelectionError, match=r"cells was not measured as it is now\. Press Measure objects"):
+        measuring.rank(layer, 3, 0.9)
+    measure(measuring, layer)
+    assert "other objects are like object 3" in measuring.rank(layer, 3, 0.9)
+
+
+def test_labels_that_change_or_go_while_they_are_measured(bench, measuring):
+    bench.add(picture(), name="a")
+    layer = bench.viewer.add_layer(Labels(cells(), name="cells"))
+    bench.start()
+    measuring.measure(layer)
+    layer.paint((60, 20), 9)
+    assert spin(20, lambda: not measuring.task.running)
+    assert bench.told[-1] == (CHANGED.format("cells"), True)
+    assert not measuring.measured
+    measuring.measure(layer)
+    bench.viewer.layers.remove(layer)
+    assert spin(20, lambda: not measuring.task.running)
+    assert bench.told[-1] == (GONE, True)
+
+
+def test_scores_go_with_the_points_and_a_persons_column_stays(bench, measuring):
+    image = bench.add(picture(), name="a")
+    layer = bench.viewer.add_layer(Labels(cells(), name="cells"))
+    layer.features = {"index": [3, 9], "similarity max": ["mine", "too"]}
+    bench.start()
+    bench.point(image, (20, 20))
+    measure(measuring, layer)
+    measuring.rank(layer, 3, 0.9)
+    assert {"similarity mean", "dinosim similarity max", "likeness", "rank"} < set(layer.features)
+    bench.prompts.data = np.empty((0, 2))
+    bench.wait()
+    measure(measuring, layer)
+    assert list(layer.features) == ["index", "similarity max", "pixels embedded", "embedding"]
+    assert layer.features.set_index("index")["similarity max"][9] == "too"
+
+
+def test_many_objects_are_drawn_in_few_colours(bench, measuring):
+    bench.add(picture(), name="a")
+    layer = bench.viewer.add_layer(Labels(np.arange(SHAPE[0] * SHAPE[1], dtype=np.int32).reshape(SHAPE), name="cells"))
+    bench.start()
+    measure(measuring, layer)
+    measuring.rank(layer, 5, 0.5)
+    measuring.colour_by(layer, "rank")
+    assert len(layer.colormap.color_dict) == SHAPE[0] * SHAPE[1] + 1  # and for all others; the background is 0
+    assert (
+        len(layer.colormap) <= STEPS + 4
+    )  # napari counts the background and others twice; each other colour costs napari time
+    np.testing.assert_allclose(layer.get_color(5), ensure_colormap("viridis").map(0.0)[0], atol=1e-6)
 
 
 def test_the_section_measures_colours_and_shows_what_is_alike(desk):
@@ -145,3 +222,22 @@ def test_the_section_measures_colours_and_shows_what_is_alike(desk):
     labels.selected_label = 1
     QTest.mouseClick(section.like, Qt.MouseButton.LeftButton)
     assert "Pick an object that was measured" in found.widget.message.value
+
+
+def test_the_section_asks_which_of_two_images_is_meant(desk):
+    one, other, labels = Image(picture(), name="a"), Image(picture()[::-1], name="b"), Labels(cells(), name="cells")
+    found = desk(one, other, labels)
+    section = found.unfold(ObjectsSection)
+    found.start()
+    assert spin(3, lambda: section.image.count() == 3)
+    assert [section.image.itemText(i) for i in range(3)] == ["automatic", "b", "a"]
+    QTest.mouseClick(section.measure.native, Qt.MouseButton.LeftButton)
+    assert found.widget.message.value.startswith("⚠ labels: found 'cells' of 80 × 144, which fits 'b' and 'a'")
+    section.image.setFocus()
+    QTest.keyClick(section.image, Qt.Key.Key_End)
+    QTest.mouseClick(section.measure.native, Qt.MouseButton.LeftButton)
+    assert spin(10, section.like.isEnabled)
+    assert "4 objects of cells measured over a:" in found.widget.message.value
+    found.tick("a", False)
+    assert spin(3, lambda: section.image.count() == 2)
+    assert section.image.currentText() == "automatic"

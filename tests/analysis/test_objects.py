@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from napari_dinosim.analysis.objects import measure_objects, rank_objects
+from napari_dinosim.analysis.likeness import rank_objects
+from napari_dinosim.analysis.objects import ObjectMeasures, measure_objects
 from napari_dinosim.embedding import embed
 from napari_dinosim.embeddings import PatchEmbeddings
 from napari_dinosim.errors import Cancelled, EncoderMismatchError, NotEmbeddedError, SelectionError
@@ -156,6 +157,16 @@ def test_the_object_with_the_planted_texture_is_first():
     cosine = float(found.vector(11) @ found.vector(7))
     assert ranked[2].score == pytest.approx(cosine, abs=1e-6)
     assert [one.label for one in rank_objects(measured, ("a", 7), threshold=cosine - 1e-4)] == [7, 1, 11]
+
+
+def test_an_object_is_first_and_wholly_like_itself_whatever_the_roundings():
+    vectors = np.array([[0.6, 0.8], [0.6, 0.8], [1, 0]], dtype=np.float32) * np.float32(1 - 1e-6)
+    found = ObjectMeasures(np.array([2, 5, 9]), np.ones(3, dtype=int), {}, {}, vectors, "e")
+    ranked = rank_objects({"a": found, "b": found}, ("b", 5))
+    assert [(one.source, one.label) for one in ranked[:4]] == [("b", 5), ("a", 2), ("a", 5), ("b", 2)]
+    assert ranked[0].score == 1
+    assert [one.rank for one in ranked] == [1, 2, 3, 4, 5, 6]
+    assert [one.source for one in rank_objects({"a": found, "b": found}, ("b", 5), threshold=1)] == ["b"]
 
 
 def test_errors_say_what_is_wrong():

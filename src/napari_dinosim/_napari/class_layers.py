@@ -12,7 +12,7 @@ from superqt.utils import qdebounced
 
 from napari_dinosim._napari.coordinates import leading_shape, place_like, placement, plane_shape, shown_axes
 from napari_dinosim._napari.guard import guarded
-from napari_dinosim._napari.lazy_map import LazyMap, PatchValues, pyramid_steps
+from napari_dinosim._napari.lazy_map import LazyMap, PatchValues, pyramid_steps, refuse_drawing
 from napari_dinosim._napari.map_looks import kept_looks, looks_of, redress
 from napari_dinosim._napari.maps import REAL_PIXELS
 from napari_dinosim._napari.results import put
@@ -98,6 +98,8 @@ class ClassLayers:
             if key_of(layer) not in self._bound:  # one that an earlier widget left shows the maps of its session
                 layer.data = self._data(found, label)
                 self._bound.add(key_of(layer))
+                if label is None:
+                    refuse_drawing(layer)
             if label is None:
                 self._dress(layer)
             self._written[id(layer)] = layer
@@ -176,6 +178,7 @@ class ClassLayers:
                 **placement(found.image),
             )
             layer.contour = contour
+            refuse_drawing(layer)
         else:
             layer = Image(
                 data,

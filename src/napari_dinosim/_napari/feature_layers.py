@@ -11,6 +11,7 @@ import numpy as np
 from napari.layers import Image, Labels
 
 from napari_dinosim._napari.coordinates import leading_shape, place_like, placement, plane_shape, shown_axes
+from napari_dinosim._napari.feature_table import COLUMNS
 from napari_dinosim._napari.image_watch import ImageWatch
 from napari_dinosim._napari.inputs import fingerprint
 from napari_dinosim._napari.lazy_map import LazyMap, PatchValues, pyramid_steps
@@ -175,11 +176,13 @@ class FeatureLayers:
             if isinstance(layer, Labels):
                 layer.events.paint.connect(_painted)
             above = [*taken.found.layers, self._controller.maps[taken.found.key]]
-            above += [find(viewer, other, taken.found.key) for other in TITLES]
+            if kind != COLOURS:  # a cluster that is shown alone is seen over the colours, whichever came first
+                above += [find(viewer, other, taken.found.key) for other in TITLES]
             put(viewer, layer, [other for other in above if other is not None])
         else:
             layer.data = data
-            layer.metadata[MARK] = {**noted[MARK], "layer": key_of(layer)}
+            columns = layer.metadata[MARK].get(COLUMNS, {})
+            layer.metadata[MARK] = {**noted[MARK], "layer": key_of(layer), COLUMNS: columns}
         if isinstance(layer, Labels):  # napari would take any single level for one that can be painted in
             layer.editable = isinstance(data, np.ndarray) and kind != PREVIEW
         return layer

@@ -10,6 +10,8 @@ from napari.utils.colormaps import DirectLabelColormap
 from psygnal import Signal
 
 from napari_dinosim._napari.feature_layers import NO_CLUSTER, NO_COLOUR, FeatureLayers, take
+from napari_dinosim._napari.feature_table import write_features
+from napari_dinosim._napari.object_colours import BY_NUMBER
 from napari_dinosim._napari.roles import CLUSTERS
 from napari_dinosim._napari.task import Task
 
@@ -101,12 +103,13 @@ class Features:
             parts = _per_image(taken, [_rgba(colours) for colours in found.colours])
             return found, [one.data(part, NO_COLOUR) for one, part in zip(taken, parts, strict=True)]
 
-        def done(result: tuple[PcaColours, list[Any]]) -> str:
+        def done(result: tuple[PcaColours, list[Any]]) -> str | None:
             found, data = result
             note = {"explained_variance": found.explained, "images": [one.found.name for one in taken]}
             shown = [self.layers.show_colours(one, each, **note) for one, each in zip(taken, data, strict=True)]
             if not any(shown):
-                return GONE
+                self._controller.told.emit(GONE, True)
+                return None
             self._made_of["colours"] = signature
             self.explained.emit(found.explained)
             together = f"{sum(found.explained):.0%}".replace("%", " %")
@@ -129,12 +132,13 @@ class Features:
             parts = _per_image(taken, found.labels)
             return found, [one.data(part, NO_CLUSTER) for one, part in zip(taken, parts, strict=True)]
 
-        def done(result: tuple[PatchClusters, list[Any]]) -> str:
+        def done(result: tuple[PatchClusters, list[Any]]) -> str | None:
             found, data = result
             rows = legend(found)
             shown = [self.layers.show_clusters(one, each, method=method) for one, each in zip(taken, data, strict=True)]
             if not any(shown):
-                return GONE
+                self._controller.told.emit(GONE, True)
+                return None
             for layer in shown:
                 self._dress(layer, rows)
             self._made_of["clusters"] = signature
@@ -159,16 +163,24 @@ class Features:
         return session.encoder, known
 
     def _dress(self, layer: Any, rows: Sequence[LegendRow]) -> None:
+        """Give clusters names and colours, by their numbers; those that a person gave stay."""
         if layer is None:
             return
-        colours: dict[int | None, Any] = {row.number: (*row.colour, 1.0) for row in rows}
-        layer.colormap = DirectLabelColormap(color_dict={None: (0, 0, 0, 0), 0: (0, 0, 0, 0)} | colours)
+        held = layer.features
+        before = dict(zip(held["index"], held["name"], strict=True)) if {"index", "name"} <= set(held) else {}
+        own, by_hand = layer.colormap, isinstance(layer.colormap, DirectLabelColormap)
+        if by_hand or not before:  # napari's own colours are a choice too
+            chosen = own.color_dict if before and by_hand and own.name != BY_NUMBER else {}
+            colours = {row.number: chosen.get(row.number, (*row.colour, 1.0)) for row in rows}
+            layer.colormap = DirectLabelColormap(color_dict={None: (0, 0, 0, 0), 0: (0, 0, 0, 0)} | colours)
         layer.show_selected_label = False
-        layer.features = {
-            "index": [0, *(row.number for row in rows)],
-            "name": ["not embedded", *(f"cluster {row.number}" for row in rows)],
+        names = {0: "not embedded"} | {row.number: f"cluster {row.number}" for row in rows}
+        table = {
+            "index": list(names),
+            "name": [before.get(number, name) for number, name in names.items()],
             "share": [np.nan, *(row.share for row in rows)],
         }
+        write_features(layer, table, anew=True, rows="table")
 
 
 def legend(found: PatchClusters) -> list[LegendRow]:

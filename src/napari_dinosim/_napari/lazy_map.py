@@ -13,6 +13,7 @@ from napari_dinosim.planes import LAST, others, plane_index
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from napari.layers import Labels
     from numpy.typing import DTypeLike, NDArray
 
     from napari_dinosim.grid import PatchGrid
@@ -118,6 +119,15 @@ class LazyMap:
                 planes[place] = found.upsample_at(pixels[axes[0]], pixels[axes[1]])
         kept = [len(part) for part, pick in zip(pixels, picks, strict=True) if pick.ndim]
         return values.reshape([*kept, *self._blank.shape])[(*[slice(None)] * len(kept), *parts[spatial:])]
+
+
+def refuse_drawing(layer: Labels) -> None:
+    """Let nobody draw in labels that are made when they are looked at, and hold no pixels of their own.
+
+    To be called whenever their data are replaced: napari lets people draw in them again then.
+    """
+    if isinstance(layer.data, LazyMap):
+        layer.editable = False
 
 
 def _complete(key: Any, ndim: int) -> tuple[Any, ...]:

@@ -14,7 +14,7 @@ from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.lazy_map import LazyMap, pyramid_steps
 from napari_dinosim._napari.map_looks import kept_looks, looks_of
 from napari_dinosim._napari.results import find, put
-from napari_dinosim._napari.roles import MAP, key_of, mark
+from napari_dinosim._napari.roles import COLOURS, MAP, key_of, mark
 from napari_dinosim._napari.searched import Searched
 from napari_dinosim.planes import LAST
 
@@ -185,7 +185,8 @@ class MapLayers:
             **(looks | self._looks.get(key, {})),
             **placement(image),
         )
-        put(self._viewer, layer, found.layers)
+        colours = find(self._viewer, COLOURS, key)  # which would cover it
+        put(self._viewer, layer, found.layers if colours is None else (*found.layers, colours))
         self._layers[key] = layer
         return layer
 

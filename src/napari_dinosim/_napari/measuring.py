@@ -2,34 +2,39 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from napari.layers import Labels
-from napari.utils.colormaps import DirectLabelColormap, ensure_colormap
 from psygnal import Signal
 
-from napari_dinosim._napari.coordinates import leading_shape, placement, plane_shape, world_matrix
+from napari_dinosim._napari.coordinates import full_resolution, placement
+from napari_dinosim._napari.feature_table import numbers_of, write_features
+from napari_dinosim._napari.guard import guarded
+from napari_dinosim._napari.inputs import fingerprint
+from napari_dinosim._napari.measured_image import fitting, image_of
+from napari_dinosim._napari.object_colours import by_number
 from napari_dinosim._napari.results import find, put
-from napari_dinosim._napari.roles import LIKE, MARK, PREVIEW, key_of, mark, role
+from napari_dinosim._napari.roles import LIKE, MARK, PREVIEW, WINNER, key_of, mark, role
 from napari_dinosim._napari.task import Task
-from napari_dinosim.analysis.objects import measure_objects, rank_objects
+from napari_dinosim.analysis.likeness import likeness
+from napari_dinosim.analysis.objects import measure_objects
+from napari_dinosim.errors import SelectionError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
 
     from napari_dinosim._napari.controller import Controller
     from napari_dinosim._napari.searched import Searched
-    from napari_dinosim.analysis.objects import ObjectMeasures, RankedObject
+    from napari_dinosim.analysis.objects import ObjectMeasures
     from napari_dinosim.engine import Job
 
-NO_IMAGE = (
-    "labels: found {name!r} of {shape}, which is the shape of no ticked and embedded image ({others}). Choose the "
-    "Labels layer of an image in the list, and press Start."
-)
 GONE = "The labels are gone meanwhile: nothing was measured."
-COLORMAP = "viridis"
+CHANGED = "{} has changed meanwhile: nothing was measured. Press Measure objects again."
+NOT_MEASURED = "{} was not measured as it is now. Press Measure objects first."
 
 
 class Measuring:
@@ -47,41 +52,49 @@ class Measuring:
         self._controller = controller
         self.task = Task(controller.engine)
         self.measured: dict[str, ObjectMeasures] = {}
-        self.ranked: list[RankedObject] = []
+        self.chosen: dict[str, str] = {}
+        """Keys of the images that a person chose for Labels layers, by the key of the layer."""
+        self._looked: dict[str, int] = {}
+        self._followed: dict[str, tuple[Labels, Callable[[Any], None]]] = {}
+        self._on_map = guarded(self._map_changed)
+        controller.session.map_changed.connect(self._on_map)
 
     def shutdown(self) -> None:
-        """Stop what runs; what was measured stays in the layers."""
+        """Stop what runs, and follow layers no more; what was measured stays in them."""
         self.task.cancel()
+        self._controller.session.map_changed.disconnect(self._on_map, missing_ok=True)
+        for key in list(self._followed):
+            self._forget(key)
 
     def candidates(self) -> list[Labels]:
-        """Labels layers that objects can be in, the topmost first; previews are none."""
+        """Labels layers that objects can be in, the topmost first, those of classes last; previews are none."""
         kinds = (PREVIEW, LIKE)
         layers = reversed(self._controller.viewer.layers)
-        return [layer for layer in layers if isinstance(layer, Labels) and role(layer) not in kinds]
+        found = [layer for layer in layers if isinstance(layer, Labels) and role(layer) not in kinds]
+        return sorted(found, key=lambda layer: role(layer) == WINNER)
 
-    def image_of(self, layer: Labels) -> Searched | None:
-        """Image that labels belong to: checked, embedded, of their shape; of several the one at the same place."""
-        session, shape = self._controller.session, tuple(layer.data.shape)
-        fitting = [
-            found
-            for found in self._controller.offering.checked()
-            if leading_shape(found.image) + plane_shape(found.image) == shape and session.embedded_planes(found.key)
-        ]
-        units = self._controller.viewer.layers.units
-        same = [
-            one for one in fitting if np.allclose(world_matrix(one.image, units), world_matrix(layer, units), rtol=1e-6)
-        ]
-        return next(iter([*same, *fitting]), None)
+    def images(self, layer: Labels) -> list[Searched]:
+        """Images that a Labels layer can be measured over."""
+        return fitting(self._controller, layer)
+
+    def image_of(self, layer: Labels) -> Searched:
+        """Image that a Labels layer is measured over: the one that a person chose, while it fits, or the one meant.
+
+        Raises
+        ------
+        SelectionError
+            If none fits, or several do and nothing says which.
+        """
+        chosen = self.chosen.get(key_of(layer))
+        return next((one for one in self.images(layer) if one.key == chosen), None) or image_of(self._controller, layer)
 
     def measure(self, layer: Labels) -> None:
         """Write mean and highest score and mean embedding of each object into the layer's features."""
         controller, session = self._controller, self._controller.session
-        found = self.image_of(layer)
-        if found is None:
-            checked = (one.image for one in controller.offering.checked())
-            others = ", ".join(_times(leading_shape(one) + plane_shape(one)) for one in checked) or "none is ticked"
-            text = NO_IMAGE.format(name=layer.name, shape=_times(layer.data.shape), others=others)
-            controller.told.emit(text, True)
+        try:
+            found = self.image_of(layer)
+        except SelectionError as error:
+            controller.told.emit(str(error), True)
             return
         planes = session.embedded_planes(found.key)
         held = {plane: each for plane in planes if (each := session.embeddings(found.key, plane)) is not None}
@@ -89,35 +102,33 @@ class Measuring:
         if session.prompts.sought:
             maps = {label: session.frozen_maps(found.key, label) for label in session.classes}
             maps = maps or {"similarity": session.frozen_maps(found.key)}
-        labels = layer.data[0] if layer.multiscale else layer.data
+        labels, over = full_resolution(layer), found.name
+        self._follow(layer)
 
         def work(job: Job[ObjectMeasures]) -> ObjectMeasures:
             return measure_objects(
                 labels, held.get, maps, planes=list(held), on_tile=job.advance, cancelled=lambda: job.cancelled
             )
 
-        def done(measures: ObjectMeasures) -> str:
-            if layer not in controller.viewer.layers:
-                return GONE
+        def done(measures: ObjectMeasures) -> str | None:
+            if layer not in controller.viewer.layers or not self._unchanged(layer):
+                there = layer in controller.viewer.layers
+                controller.told.emit(CHANGED.format(layer.name) if there else GONE, True)
+                return None
             self.measured[key_of(layer)] = measures
-            write_features(layer, columns(measures))
+            write_features(layer, columns(measures), anew=True)
             self.changed.emit()
             names = ", ".join(measures.mean) or "no map yet, so no scores"
-            return (
-                f"{len(measures)} objects of {layer.name} measured: {names}, and the mean embedding, in its features."
-            )
+            objects = f"{len(measures)} object{'s' * (len(measures) != 1)} of {layer.name}"
+            return f"{objects} measured over {over}: {names}, and the mean embedding, in its features."
 
         self.task.start(work, done, "Cancelled: the features are those of before.")
 
     def colour_by(self, layer: Labels, column: str) -> None:
         """Colour objects by one of their numbers; what has none is drawn grey."""
-        values = dict(zip(layer.features["index"], layer.features[column], strict=True))
-        known = {int(label): float(value) for label, value in values.items() if label and np.isfinite(value)}
-        low, high = min(known.values(), default=0.0), max(known.values(), default=1.0)
-        places = [(value - low) / (high - low or 1) for value in known.values()]
-        colours: dict[int | None, Any] = {None: "gray", 0: (0, 0, 0, 0)}
-        colours |= dict(zip(known, ensure_colormap(COLORMAP).map(np.array(places or [0.0])), strict=False))
-        layer.colormap = DirectLabelColormap(color_dict=colours)
+        labels, values = numbers_of(layer, column)
+        low, high = (values.min(), values.max()) if len(values) else (0.0, 1.0)
+        layer.colormap = by_number(labels, (values - low) / (high - low or 1), "gray")
 
     def rank(self, layer: Labels, label: int, least: float) -> str:
         """Show, in all measured layers, the objects that are like one of them; returns what to tell.
@@ -125,74 +136,91 @@ class Measuring:
         Raises
         ------
         SelectionError
-            If the layer was not measured, or has no such object.
+            If the layer was not measured as it is, or has no such object.
         """
-        here = {key_of(one): one for one in self.candidates()}
-        measured = {key: found for key, found in self.measured.items() if key in here}
-        self.ranked = rank_objects(measured, (key_of(layer), label))
-        for key in measured:
-            rows = [one for one in self.ranked if one.source == key]
-            write_features(
-                here[key],
-                {
-                    "index": [one.label for one in rows],
-                    "likeness": [one.score for one in rows],
-                    "rank": [one.rank for one in rows],
-                },
-            )
-            self._show_like(here[key], {one.label: one.score for one in rows if one.score >= least})
-        alike = [one for one in self.ranked if one.score >= least]
-        best = f", the nearest {alike[1].score:.2f}" if len(alike) > 1 else ""
+        here = {key_of(one): one for one in self.candidates() if key_of(one) in self.measured and self._unchanged(one)}
+        asked = self.measured.get(key_of(layer)) if key_of(layer) in here else None
+        if asked is None:
+            raise SelectionError(NOT_MEASURED.format(layer.name))
+        measured = {key: self.measured[key] for key in here if self.measured[key].encoder == asked.encoder}
+        try:
+            found = likeness(measured, (key_of(layer), label))
+        except SelectionError as error:
+            raise SelectionError(f"{error} Pick an object that was measured.") from error
+        others = np.concatenate([np.empty(0), *found.scores.values()])
+        others = others[np.concatenate([np.empty(0), *found.ranks.values()]) > 1]
+        alike = others[others >= least]
+        for key, scores in found.scores.items():
+            labels = measured[key].labels
+            write_features(here[key], {"index": labels, "likeness": scores, "rank": found.ranks[key]})
+            self._show_like(here[key], labels[scores >= least], scores[scores >= least])
+        best = f", the nearest {alike.max():.2f}" if len(alike) else ""
         self.changed.emit()
-        return f"{len(alike) - 1} of {len(self.ranked) - 1} other objects are like object {label}{best}."
+        return f"{len(alike)} of {len(others)} other objects are like object {label}{best}."
 
-    def _show_like(self, layer: Labels, alike: Mapping[int, float]) -> None:
+    def _show_like(self, layer: Labels, alike: NDArray[Any], scores: NDArray[Any]) -> None:
         """Show those objects of a layer alone, in a layer of their own over the same data."""
-        colours: dict[int | None, Any] = {None: (0, 0, 0, 0), 0: (0, 0, 0, 0)}
-        places = np.array([max(score, 0.0) for score in alike.values()] or [0.0])
-        colours |= dict(zip(alike, ensure_colormap(COLORMAP).map(places), strict=False))
         shown, viewer = find(self._controller.viewer, LIKE, key_of(layer)), self._controller.viewer
-        if shown is None or shown.data is not layer.data:
-            if shown is not None:
-                viewer.layers.remove(shown)
+        colormap = by_number(alike, np.maximum(scores, 0), (0, 0, 0, 0))
+        if shown is not None and shown.data is not layer.data:
+            viewer.layers.remove(shown)
+            shown = None
+        if shown is not None:
+            shown.colormap = colormap
+        else:
             shown = Labels(
                 layer.data,
                 name=f"like this · {layer.name}",
                 multiscale=layer.multiscale,
                 opacity=0.9,
+                colormap=colormap,
                 metadata=mark(LIKE, source=key_of(layer)),
                 **placement(layer),
             )
             put(viewer, shown, [layer])
         shown.editable = False
-        shown.colormap = DirectLabelColormap(color_dict=colours)
-        shown.metadata[MARK]["objects"] = list(alike)
+        shown.metadata[MARK]["objects"] = alike.tolist()
+
+    # ---- what was measured holds for the labels of then ----------------------------------------------------------
+
+    def _follow(self, layer: Labels) -> None:
+        """Note what the labels are now, to drop what was measured once they are others."""
+        key = key_of(layer)
+        if not self._unchanged(layer):
+            self._labels_changed(key)
+        self._forget(key)
+        self._looked[key] = fingerprint(full_resolution(layer))
+        on_change = guarded(partial(self._labels_changed, key))
+        for emitter in (layer.events.data, layer.events.paint):
+            emitter.connect(on_change)
+        self._followed[key] = layer, on_change
+
+    def _forget(self, key: str) -> None:
+        self._looked.pop(key, None)
+        if key in self._followed:
+            layer, on_change = self._followed.pop(key)
+            for emitter in (layer.events.data, layer.events.paint):
+                emitter.disconnect(on_change)
+
+    def _unchanged(self, layer: Labels) -> bool:
+        """Whether labels are what they were: napari tells nobody of what is undone, or written into the array."""
+        return self._looked.get(key_of(layer)) == fingerprint(full_resolution(layer))
+
+    def _labels_changed(self, key: str, _event: object = None) -> None:
+        self._looked.pop(key, None)
+        if self.measured.pop(key, None) is not None:
+            self.changed.emit()
+
+    def _map_changed(self, source: str) -> None:
+        """Drop what was measured of the classes over an image: these labels follow its map."""
+        for key, (layer, _) in list(self._followed.items()):
+            if role(layer) == WINNER and layer.metadata[MARK]["source"] == source:
+                self._labels_changed(key)
 
 
-def columns(measures: ObjectMeasures) -> dict[str, list[Any]]:
+def columns(measures: ObjectMeasures) -> dict[str, Any]:
     """Give columns of a table of objects, one row each."""
-    table: dict[str, list[Any]] = {
-        "index": [int(label) for label in measures.labels],
-        "pixels embedded": measures.pixels.tolist(),
-    }
+    table: dict[str, Any] = {"index": measures.labels, "pixels embedded": measures.pixels}
     for name in measures.mean:
-        table[f"{name} mean"] = measures.mean[name].astype(float).tolist()
-        table[f"{name} max"] = measures.maximum[name].astype(float).tolist()
-    table["embedding"] = list(measures.vectors)
-    return table
-
-
-def write_features(layer: Labels, table: Mapping[str, Sequence[Any]]) -> None:
-    """Write columns into a layer's features, by ``index``; a person's own columns and rows stay."""
-    new = pd.DataFrame({name: pd.Series(list(values)) for name, values in table.items()}).set_index("index")
-    old = layer.features
-    if "index" in old:
-        kept = old.set_index("index").drop(columns=[name for name in new if name in old])
-    else:  # rows that nobody has numbered are of labels 0, 1, 2, …
-        kept = old.set_index(pd.RangeIndex(len(old), name="index"))
-    joined = kept.join(new, how="outer") if len(kept) else new
-    layer.features = joined.rename_axis("index").reset_index()
-
-
-def _times(shape: Sequence[int]) -> str:
-    return " × ".join(map(str, shape))
+        table[f"{name} mean"], table[f"{name} max"] = measures.mean[name], measures.maximum[name]
+    return table | {"embedding": list(measures.vectors)}

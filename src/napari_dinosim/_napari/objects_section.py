@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QLabel, QPushButton, QWidget
+from superqt.utils import qdebounced
 
+from napari_dinosim._napari.feature_table import our_columns
 from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.laying import describe, laid_out
 from napari_dinosim._napari.measuring import Measuring
@@ -15,12 +17,15 @@ from napari_dinosim._napari.task import TaskButton
 from napari_dinosim.errors import SelectionError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from napari.layers import Labels
 
     from napari_dinosim._napari.controller import Controller
 
 NO_LABELS = "There is no Labels layer. Open one, of Cellpose or StarDist say, or make labels in the section Segment."
-NOT_MEASURED = "Measure the objects of this layer first."
+AUTOMATIC = "automatic"
+LOOK_MS = 60
 
 
 class ObjectsSection(Section):
@@ -35,12 +40,13 @@ class ObjectsSection(Section):
         super().__init__("Measure the objects of a Labels layer: their scores, and which are like one of them.")
         self._controller = controller
         self.measuring = Measuring(controller)
-        self.layer, self.column, self.least = QComboBox(), QComboBox(), QDoubleSpinBox()
+        self.layer, self.image, self.column, self.least = QComboBox(), QComboBox(), QComboBox(), QDoubleSpinBox()
         self.colour, self.like = QPushButton("Colour by it"), QPushButton("Objects like the selected one")
         tip = "Write each object's scores and mean embedding into the features of the layer; columns of yours stay."
         self.measure = TaskButton(self.measuring.task, "Measure objects", tip, self._measure)
         self._arrange()
         self.layer.activated.connect(guarded(self.look))
+        self.image.activated.connect(guarded(self._choose_image))
         self.colour.clicked.connect(guarded(self._colour))
         self.like.clicked.connect(guarded(self._rank))
         self.measuring.task.told.connect(controller.told.emit)
@@ -51,6 +57,10 @@ class ObjectsSection(Section):
         self.measuring.changed.connect(self._look)
         self._events = controller.viewer.layers.events
         self._on_list = guarded(self.look)
+        self._soon = qdebounced(self._look, timeout=LOOK_MS)
+        self._on_rows = lambda *_: self._soon()
+        controller.row_changed.connect(self._on_rows)
+        controller.rows_changed.connect(self._on_rows)
         for emitter in (self._events.inserted, self._events.removed, self._events.reordered):
             emitter.connect(self._on_list)
         self.entitle("Objects: measure labels")
@@ -59,6 +69,12 @@ class ObjectsSection(Section):
     def _arrange(self) -> None:
         tips: list[tuple[QWidget, str, str]] = [
             (self.layer, "Labels layer", "The layer whose objects are measured; it has the shape of a ticked image."),
+            (
+                self.image,
+                "Image",
+                "The image that the objects are measured over; automatic is the one that the labels were made of, or "
+                "that lies at their place.",
+            ),
             (self.column, "Number to colour by", "A number of the objects; purple is the lowest, yellow the highest."),
             (self.colour, "Colour by it", "Colour the objects of the layer by the number chosen."),
             (self.least, "Least likeness", "Cosine of two objects' mean embeddings, from which they are alike."),
@@ -75,6 +91,7 @@ class ObjectsSection(Section):
         self.least.setValue(self._controller.tools.choices.likeness)
         rows: list[list[tuple[QWidget, int]]] = [
             [(QLabel("Labels"), 1), (self.layer, 3)],
+            [(QLabel("Image"), 1), (self.image, 3)],
             [(self.measure.native, 4)],
             [(self.column, 2), (self.colour, 2)],
             [(QLabel("Alike from"), 2), (self.least, 2)],
@@ -85,25 +102,26 @@ class ObjectsSection(Section):
     def look(self, _change: object = None) -> None:
         """Show which layers there are, and what is known of the chosen one."""
         candidates = {key_of(layer): layer.name for layer in self.measuring.candidates()}
-        held = {self.layer.itemData(i): self.layer.itemText(i) for i in range(self.layer.count())}
-        if held != candidates:
-            chosen = self.layer.currentData()
-            self.layer.clear()
-            for key, name in candidates.items():
-                self.layer.addItem(name, key)
-            self.layer.setCurrentIndex(max(self.layer.findData(chosen), 0))
+        _fill(self.layer, candidates, self.layer.currentData())
         layer = self.chosen()
+        self._look_at_images(layer)
         numbers = []
         if layer is not None and key_of(layer) in self.measuring.measured:
-            kept = ("index", "pixels embedded", "embedding")
-            numbers = [name for name in layer.features if name not in kept and layer.features[name].dtype.kind in "fi"]
-        before = self.column.currentText()
-        self.column.clear()
-        self.column.addItems(numbers)
-        self.column.setCurrentIndex(max(self.column.findText(before), 0))
+            ours = our_columns(layer)
+            left_out = ("index", ours.get("pixels embedded"), ours.get("embedding"))
+            kinds = {name: layer.features[name].dtype.kind for name in layer.features if name not in left_out}
+            numbers = [name for name, kind in kinds.items() if kind in "fiu"]
+        _fill(self.column, {name: name for name in numbers}, self.column.currentData())
         for control in (self.column, self.colour):
             control.setEnabled(bool(numbers))
         self.like.setEnabled(layer is not None and key_of(layer) in self.measuring.measured)
+
+    def _look_at_images(self, layer: Labels | None) -> None:
+        """Show which images the layer can be measured over."""
+        offered: dict[str | None, str] = {None: AUTOMATIC}
+        if layer is not None:
+            offered |= {found.key: found.name for found in self.measuring.images(layer)}
+        _fill(self.image, offered, None if layer is None else self.measuring.chosen.get(key_of(layer)))
 
     def chosen(self) -> Labels | None:
         """Return the chosen layer."""
@@ -114,10 +132,20 @@ class ObjectsSection(Section):
         """Stop what runs, and listen no more."""
         for emitter in (self._events.inserted, self._events.removed, self._events.reordered):
             emitter.disconnect(self._on_list)
+        self._soon.cancel()
+        self._controller.row_changed.disconnect(self._on_rows, missing_ok=True)
+        self._controller.rows_changed.disconnect(self._on_rows, missing_ok=True)
         self._controller.tools.restored.disconnect(self._show, missing_ok=True)
         self.measuring.shutdown()
 
     # ---- what the person does ------------------------------------------------------------------------------------
+
+    def _choose_image(self, _index: int) -> None:
+        layer, key = self.chosen(), self.image.currentData()
+        if layer is not None and key is None:
+            self.measuring.chosen.pop(key_of(layer), None)
+        elif layer is not None:
+            self.measuring.chosen[key_of(layer)] = key
 
     def _choose(self, likeness: float) -> None:
         self._controller.tools.choose(likeness=likeness)
@@ -145,6 +173,15 @@ class ObjectsSection(Section):
         try:
             text = self.measuring.rank(layer, layer.selected_label, self.least.value())
         except SelectionError as error:
-            self._controller.told.emit(f"{error} Pick an object that was measured.", True)
+            self._controller.told.emit(str(error), True)
         else:
             self._controller.told.emit(text, False)
+
+
+def _fill(box: QComboBox, items: Mapping[str | None, str] | Mapping[str, str], chosen: str | None) -> None:
+    """Offer what there is, keys and names, and keep to the choice while it is there."""
+    if {box.itemData(i): box.itemText(i) for i in range(box.count())} != items:
+        box.clear()
+        for key, name in items.items():
+            box.addItem(name, key)
+    box.setCurrentIndex(max(box.findData(chosen), 0))

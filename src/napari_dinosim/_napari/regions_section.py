@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QComboBox, QGridLayout, QLabel, QPushButton, QSizePol
 
 from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.region_labels import RegionLabels
-from napari_dinosim._napari.roles import key_of
+from napari_dinosim._napari.roles import WINNER, key_of, role
 from napari_dinosim._napari.section import Section
 from napari_dinosim.representatives import MOST_REPRESENTATIVES
 
@@ -96,6 +96,7 @@ class RegionsSection(Section):
     def show_choices(self) -> None:
         """Show the Labels layers there are, and how many regions."""
         here = [layer for layer in reversed(self._list) if isinstance(layer, Labels)]
+        here.sort(key=lambda layer: role(layer) == WINNER)  # a person's own first
         chosen, active = self.labels.currentData(), self._list.selection.active
         if isinstance(active, Labels):
             chosen = key_of(active)

@@ -7,12 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.utils.colormaps import DirectLabelColormap, label_colormap
 
-from napari_dinosim._napari.measuring import write_features
 from napari_dinosim.analysis.recipe import SIMILAR
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from napari.layers import Labels
     from numpy.typing import NDArray
 
@@ -36,13 +33,6 @@ def dress(layer: Labels, controller: Controller, recipe: Segmentation) -> None:
             layer.colormap = wanted
     elif isinstance(layer.colormap, DirectLabelColormap):  # it has no colours for objects
         layer.colormap = label_colormap(49)
-
-
-def write_rows(layer: Labels, table: Mapping[str, Sequence[Any]]) -> None:
-    """Write the rows of labels made anew; columns of a person's stay, rows of labels that are no more go."""
-    write_features(layer, table)
-    features = layer.features
-    layer.features = features[features["index"].isin(list(table["index"]))].reset_index(drop=True)
 
 
 def in_bytes(labels: NDArray[np.int32]) -> NDArray[np.uint8]:

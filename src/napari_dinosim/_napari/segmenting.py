@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from psygnal import Signal
 
 from napari_dinosim._napari.feature_layers import FeatureLayers
+from napari_dinosim._napari.feature_table import write_features
 from napari_dinosim._napari.mapped import gather
-from napari_dinosim._napari.segment_looks import dress, write_rows
+from napari_dinosim._napari.segment_looks import dress
 from napari_dinosim._napari.segment_preview import SegmentPreview
 from napari_dinosim._napari.segment_words import GONE, NO_MAP, made_for, said, why_none
 from napari_dinosim._napari.segment_worker import label_image
@@ -89,7 +90,7 @@ class Segmenting:
             return None
         layer = self.layers.show_segments(made.mapped.taken, made.data)
         if layer is not None:
-            write_rows(layer, made.table)
+            write_features(layer, made.table, anew=True, rows="table")
             dress(layer, self._controller, recipe)
         return layer
 

@@ -56,7 +56,13 @@ def parse_size(text: str) -> tuple[float, str]:
 
 
 def area_in(area_unit: str, unit: str) -> float | None:
-    """One unit of area in squares of a unit of length; None where one of them is none."""
+    """One unit of area in squares of a unit of length; None where one of them is none.
+
+    Examples
+    --------
+    >>> round(area_in("mm ** 2", "um"))
+    1000000
+    """
     from pint import DimensionalityError, UndefinedUnitError, get_application_registry
 
     registry = get_application_registry()  # type: ignore[no-untyped-call]

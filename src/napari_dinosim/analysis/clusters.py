@@ -65,6 +65,12 @@ class PatchClusters:
     pixels : tuple of int
         How many pixels of all images each cluster covers, from the first on.
     method : str
+
+    Examples
+    --------
+    >>> found = PatchClusters((np.array([[1, 1, 2]], dtype=np.uint8),), (512, 256), "k-means")
+    >>> found.count, [round(share, 2) for share in found.shares]
+    (2, [0.67, 0.33])
     """
 
     labels: tuple[NDArray[np.uint8], ...]

@@ -59,7 +59,14 @@ class PcaBasis:
 
     @classmethod
     def of(cls, vectors: NDArray[np.float32]) -> Self:
-        """Find the basis of some vectors, (n, D) with n ≥ 4, exactly, by their covariance matrix."""
+        """Find the basis of some vectors, (n, D) with n ≥ 4, exactly, by their covariance matrix.
+
+        Examples
+        --------
+        >>> basis = PcaBasis.of(np.array([[0, 0], [2, 0], [0, 1], [2, 1]], dtype=np.float32))
+        >>> [round(share, 2) for share in basis.explained]
+        [0.8, 0.2, 0.0]
+        """
         from sklearn.decomposition import PCA
 
         mean = vectors.mean(axis=0, dtype=np.float64).astype(np.float32)

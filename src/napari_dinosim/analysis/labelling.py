@@ -64,7 +64,14 @@ def highest(maps: list[NDArray[np.float32]]) -> NDArray[np.float32]:
 
 
 def winners(maps: list[NDArray[np.float32]], score: NDArray[np.float32], threshold: float) -> NDArray[np.int32]:
-    """Find the class with the highest score, from 1 on, where it reaches the threshold; of equal ones the first."""
+    """Find the class with the highest score, from 1 on, where it reaches the threshold; of equal ones the first.
+
+    Examples
+    --------
+    >>> rose, sky = np.array([[0.9, 0.2, 0.1]]), np.array([[0.3, 0.8, 0.2]])
+    >>> winners([rose, sky], highest([rose, sky]), 0.5)
+    array([[1, 2, 0]], dtype=int32)
+    """
     labels = np.zeros(score.shape, dtype=np.int32)
     for number in range(len(maps), 0, -1):
         labels[maps[number - 1] == score] = number
@@ -73,7 +80,14 @@ def winners(maps: list[NDArray[np.float32]], score: NDArray[np.float32], thresho
 
 
 def filled(labels: NDArray[np.int32], known: NDArray[np.bool_], classes: int) -> NDArray[np.int32]:
-    """Give cells that one class encloses to it; of classes within each other, to the innermost."""
+    """Give cells that one class encloses to it; of classes within each other, to the innermost.
+
+    Examples
+    --------
+    >>> ring = np.array([[1, 1, 1, 0], [1, 0, 1, 0], [1, 1, 1, 0]], dtype=np.int32)
+    >>> filled(ring, np.ones(ring.shape, dtype=bool), 1)[1]
+    array([1, 1, 1, 0], dtype=int32)
+    """
     from scipy.ndimage import binary_fill_holes
 
     insides = [(binary_fill_holes(labels == number), number) for number in range(1, classes + 1)]
@@ -84,7 +98,14 @@ def filled(labels: NDArray[np.int32], known: NDArray[np.bool_], classes: int) ->
 
 
 def without_small(labels: NDArray[np.int32], weights: NDArray[np.int64], fewest: int) -> NDArray[np.int32]:
-    """Leave out connected parts of fewer pixels."""
+    """Leave out connected parts of fewer pixels.
+
+    Examples
+    --------
+    >>> weights = np.full((1, 5), 256)  # pixels of each cell
+    >>> without_small(np.array([[1, 1, 0, 0, 2]], dtype=np.int32), weights, 300)
+    array([[1, 1, 0, 0, 0]], dtype=int32)
+    """
     if fewest <= 1:
         return labels
     parts, count = _parts(labels)

@@ -30,6 +30,17 @@ class Nearest:
         -1 where nothing is embedded.
     scores : Tensor of shape (n,), float32
         Cosines in [-1, 1]; -inf where nothing is embedded.
+
+    Examples
+    --------
+    >>> from napari_dinosim.embeddings import PatchEmbeddings
+    >>> from napari_dinosim.grid import PatchGrid
+    >>> from napari_dinosim.mosaic import Mosaic
+    >>> vectors = torch.tensor([[[1.0, 0.0], [0.0, 1.0], [0.6, 0.8]]])  # one row of three patches
+    >>> image = PatchEmbeddings(Mosaic.of(vectors), PatchGrid(16, 48, 16), "planted")
+    >>> found = nearest_patches(image, torch.tensor([[0.8, 0.6]]), "planted")
+    >>> found.rows.tolist(), found.cols.tolist()
+    ([0], [2])
     """
 
     rows: Tensor

@@ -82,28 +82,6 @@ class ObjectMeasures:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class RankedObject:
-    """One object and how much it is like another one.
-
-    Parameters
-    ----------
-    source : str
-        Key of the label image.
-    label : int
-        Value of the object there.
-    score : float
-        Cosine of the two mean embeddings, in [-1, 1].
-    rank : int
-        1 for the most similar one.
-    """
-
-    source: str
-    label: int
-    score: float
-    rank: int
-
-
 def measure_objects(
     labels: Any,
     embeddings: PatchEmbeddings | Callable[[PlaneIndex], PatchEmbeddings | None],
@@ -139,70 +117,27 @@ def measure_objects(
         If nothing is embedded, or planes are by different encoders.
     Cancelled
         If ``cancelled()`` became true.
+
+    Examples
+    --------
+    >>> import napari_dinosim as dinosim
+    >>> from napari_dinosim.states import SimilarityMap
+    >>> image = np.zeros((48, 80, 3), dtype=np.uint8)
+    >>> image[:, 48:] = np.random.default_rng(0).integers(0, 255, (48, 32, 3))
+    >>> labels = np.zeros((48, 80), dtype=np.uint8)
+    >>> labels[4:12, 4:12], labels[20:40, 50:70] = 3, 9
+    >>> embeddings = dinosim.embed(image, dinosim.load_encoder("builtin"))
+    >>> cosines = embeddings.cosine(embeddings.query([(8, 8)]))
+    >>> found = measure_objects(labels, embeddings, SimilarityMap(cosines, embeddings.grid, 1.0))
+    >>> found.labels.tolist(), found.pixels.tolist(), float(found.mean["similarity"][0].round(3))
+    ([3, 9], [64, 400], 1.0)
     """
     if not np.issubdtype(labels.dtype, np.integer) and labels.dtype != bool:
         raise SelectionError(f"labels: found values of type {labels.dtype}, expected integers. Give a label image.")
     named = _named(maps)
     held = _held(embeddings, planes)
-    sums = LabelSums(held[0][1].dimension, len(named))
-    work = [(plane, found, list(tiles(found))) for plane, found in held]
-    total, done = sum(len(parts) for *_, parts in work), 0
-    for plane, found, parts in work:
-        view = _plane(labels, plane, found)
-        scores = [None if (heat := of(plane)) is None else heat.scores.numpy() for of in named.values()]
-        for part in parts:
-            if cancelled():
-                raise Cancelled("cancelled")
-            sums.add(view[part.ys, part.xs], part, found, scores)
-            done += 1
-            on_tile(done, total)
+    sums = _summed(labels, held, named, on_tile, cancelled)
     return _measured(sums, list(named), held[0][1].encoder, np.dtype(labels.dtype))
-
-
-def rank_objects(
-    measured: Mapping[str, ObjectMeasures], like: tuple[str, int], threshold: float = -1.0
-) -> list[RankedObject]:
-    """Rank the objects of several label images by how much they are like one of them.
-
-    Parameters
-    ----------
-    measured : mapping of key to ObjectMeasures
-    like : (key, label)
-        The object that the others are compared with; it is the first of the result, with a score of 1.
-    threshold : float
-        Lowest cosine of the mean embeddings, in [-1, 1].
-
-    Returns
-    -------
-    list of RankedObject
-        The most similar first; of equal scores, in the order of the mapping and of the values.
-
-    Raises
-    ------
-    SelectionError
-        If there is no such object.
-    EncoderMismatchError
-        If the label images were measured with different encoders.
-    """
-    source, label = like
-    if source not in measured:
-        raise SelectionError(f"object {label}: its label image {source!r} was not measured. Measure it first.")
-    asked = measured[source].vector(label)
-    rows: list[tuple[str, int, float]] = []
-    for key, found in measured.items():
-        if found.encoder != measured[source].encoder:
-            raise EncoderMismatchError(
-                f"encoder mismatch: {source!r} was measured with {measured[source].encoder!r}, {key!r} with "
-                f"{found.encoder!r}. Measure both with one encoder."
-            )
-        scores = np.clip(found.vectors @ asked, -1, 1)
-        rows += [
-            (key, int(label), float(score))
-            for label, score in zip(found.labels, scores, strict=True)
-            if score >= threshold
-        ]
-    rows.sort(key=lambda row: (row[:2] != like, -row[2]))
-    return [RankedObject(*row, rank) for rank, row in enumerate(rows, 1)]
 
 
 def _held(
@@ -219,6 +154,29 @@ def _held(
             "Embed all planes with one encoder."
         )
     return held
+
+
+def _summed(
+    labels: Any,
+    held: list[tuple[PlaneIndex, PatchEmbeddings]],
+    named: dict[str, Maps],
+    on_tile: Callable[[int, int], None],
+    cancelled: Callable[[], bool],
+) -> LabelSums:
+    """Sum vectors and scores over each object, one piece after the other."""
+    sums = LabelSums(held[0][1].dimension, len(named))
+    work = [(plane, found, list(tiles(found))) for plane, found in held]
+    total, done = sum(len(parts) for *_, parts in work), 0
+    for plane, found, parts in work:
+        view = _plane(labels, plane, found)
+        scores = [None if (heat := of(plane)) is None else heat.scores.numpy() for of in named.values()]
+        for part in parts:
+            if cancelled():
+                raise Cancelled("cancelled")
+            sums.add(view[part.ys, part.xs], part, found, scores)
+            done += 1
+            on_tile(done, total)
+    return sums
 
 
 def _named(maps: SimilarityMap | Maps | Mapping[str, Maps] | None) -> dict[str, Maps]:

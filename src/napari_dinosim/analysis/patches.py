@@ -171,6 +171,13 @@ def pixels_of(grid: PatchGrid) -> NDArray[np.int64]:
     -------
     ndarray of shape (rows, cols), int64
         Their sum is the number of pixels of the image.
+
+    Examples
+    --------
+    >>> from napari_dinosim.grid import PatchGrid
+    >>> pixels_of(PatchGrid(20, 40, 16))
+    array([[256, 256, 128],
+           [ 64,  64,  32]])
     """
     height, width = grid.image_shape
     rows = np.broadcast_to(np.arange(grid.rows, dtype=np.float32)[:, None], grid.shape)

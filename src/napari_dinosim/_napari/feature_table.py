@@ -1,0 +1,89 @@
+"""Columns of ours in the features of a Labels layer, beside the person's own, which are never written over."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from napari_dinosim._napari.roles import MARK
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from napari.layers import Labels
+    from numpy.typing import NDArray
+
+COLUMNS = "columns"
+"""Key of the note, in the mark of a layer, that says which columns are ours: what each is called in the table."""
+
+
+def our_columns(layer: Labels) -> dict[str, str]:
+    """Columns that we wrote and the table still holds: what each is called there, by the name that was wanted."""
+    noted = layer.metadata.get(MARK, {}).get(COLUMNS, {})
+    return {name: held for name, held in noted.items() if held in layer.features}
+
+
+def write_features(
+    layer: Labels,
+    table: Mapping[str, Sequence[Any] | NDArray[Any]],
+    *,
+    anew: bool = False,
+    rows: Literal["all", "table"] = "all",
+) -> None:
+    """Write columns into a layer's features, by the label of each row.
+
+    Parameters
+    ----------
+    layer : Labels
+        Its person's columns stay: where one has a name that is wanted, ours is called ``"dinosim …"``.
+    table : mapping of str to sequence
+        ``"index"``, the labels, and our columns.
+    anew : bool
+        Whether columns that we wrote earlier, and are not in the table, go.
+    rows : {"all", "table"}
+        Whether rows that the table lacks stay.
+    """
+    new = pd.DataFrame({name: pd.Series(values) for name, values in table.items()}).set_index("index")
+    ours = our_columns(layer)
+    gone = [held for name, held in ours.items() if anew or name in new]
+    kept, unnumbered = _numbered(layer.features.drop(columns=gone))
+    called = {name: _free(name, kept.columns) for name in new}
+    new = new.rename(columns=called)
+    joined = kept.join(new, how="outer" if rows == "all" else "right") if len(kept) else new
+    found = joined.rename_axis("index").reset_index()
+    if rows == "all" and len(unnumbered):
+        found = pd.concat([found.astype({"index": object}), unnumbered], ignore_index=True)
+    layer.metadata[MARK] = {**layer.metadata.get(MARK, {}), COLUMNS: ({} if anew else ours) | called}
+    layer.features = found
+
+
+def numbers_of(layer: Labels, column: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Labels that have a finite number in a column, and these numbers; both of shape (n,)."""
+    table, _ = _numbered(layer.features)
+    labels, values = table.index.to_numpy(), table[column].to_numpy(dtype=float)
+    known = np.isfinite(values) & (labels != 0)
+    return labels[known], values[known]
+
+
+def _numbered(features: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Rows by their labels, and rows of which ``index`` says no label.
+
+    ``index`` says it, as text too; or else ``label``, as scikit-image has it; rows that nobody has numbered are of
+    labels 0, 1, 2, …
+    """
+    name = next((name for name in ("index", "label") if name in features), None)
+    if name is None:
+        return features.set_index(pd.RangeIndex(len(features), name="index")), features[:0]
+    numbers = pd.to_numeric(features[name], errors="coerce")
+    whole = numbers.notna() & (numbers % 1 == 0)
+    labels = numbers[whole].astype(np.int64) if numbers.dtype.kind == "f" else numbers[whole]
+    table = features[whole].set_index(pd.Index(labels, name="index"))
+    return (table.drop(columns="index") if name == "index" else table), features[~whole]
+
+
+def _free(name: str, taken: Iterable[str]) -> str:
+    while name in taken:
+        name = f"dinosim {name}"
+    return name
