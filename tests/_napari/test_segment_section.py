@@ -65,7 +65,7 @@ def test_a_blob_of_one_colour_is_segmented_exactly_in_every_image(bench, segment
         np.testing.assert_allclose(found.extent.world, layer.extent.world)
         assert list(found.features["class"]) == ["similar"]
     np.testing.assert_array_equal(similar(bench, one), is_red(image))
-    assert bench.told[-1][0].startswith("Labels of 2 images: they are yours to paint in. 2 labels")
+    assert bench.told[-1][0] == "Labels of 2 images: they are yours to paint in. 20.5 % of the area, from 0.90 on."
 
 
 def similar(bench, layer) -> np.ndarray:
@@ -251,6 +251,190 @@ def test_the_preview_follows_slider_clicks_and_planes_and_goes(desk):
     assert spin(10, lambda: bool(found.ours("labels")))
     assert spin(5, lambda: found.ours("preview of labels") == [])
     assert not section.preview.isChecked()
-    section.size.setText("12 seconds")
-    section.size.editingFinished.emit()
-    assert section.said.text().startswith("⚠ minimum size: found '12 seconds', expected a number of pixels or an area")
+
+
+def test_an_unreadable_size_holds_nothing_else_up(desk):
+    layer = Image(blobs(), name="a")
+    found = desk(layer)
+    section = found.unfold(SegmentSection)
+    found.start()
+    found.click(layer, (20, 50))
+    QTest.keyClicks(section.size, "40")
+    QTest.keyClick(section.size, Qt.Key.Key_Return)
+    QTest.mouseDClick(section.size, Qt.MouseButton.LeftButton)
+    QTest.keyClicks(section.size, "12 seconds")
+    QTest.keyClick(section.size, Qt.Key.Key_Return)
+    why = "⚠ minimum size: found '12 seconds', expected a number of pixels or an area"
+    assert section.said.text().startswith(why)
+    QTest.mouseClick(section.preview, Qt.MouseButton.LeftButton)
+    section.slider.setValue(0.9)
+    recipe = Segmentation(0.9, minimum_size=40)
+    assert section.segmenting.recipe == found.controller.tools.choices.segmentation == recipe
+    assert spin(5, lambda: "from 0.90 on" in section.said.text())
+    assert section.said.text().startswith(why)
+    QTest.mouseClick(section.make.native, Qt.MouseButton.LeftButton)
+    assert not section.segmenting.task.running
+    assert section.said.text().startswith(why)
+    section.size.clear()
+    QTest.mouseClick(section.make.native, Qt.MouseButton.LeftButton)
+    assert spin(10, lambda: bool(found.ours("labels")))
+    assert found.controller.tools.choices.segmentation == Segmentation(0.9)
+    assert "minimum size" not in section.said.text()
+
+
+def test_cancelled_the_preview_stays(desk):
+    layer = Image(np.tile(blobs(), (5, 5, 1)), name="a")
+    found = desk(layer)
+    section = found.unfold(SegmentSection)
+    found.start()
+    found.click(layer, (20, 50))
+    section.edges.click()
+    QTest.mouseClick(section.preview, Qt.MouseButton.LeftButton)
+    assert spin(5, lambda: found.ours("preview of labels"))
+    spin(0.3)  # a preview that follows would be told of
+    QTest.mouseClick(section.make.native, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(section.make.native, Qt.MouseButton.LeftButton)
+    spin(0.3)
+    assert section.said.text() == "Cancelled: no labels were made."
+    assert section.preview.isChecked()
+    assert found.ours("preview of labels")
+
+
+def test_what_a_person_added_to_the_features_stays(bench, segmenting):
+    layer = bench.add(blobs(), name="a")
+    bench.start()
+    bench.point(layer, (20, 50))
+    make(bench, segmenting, objects="components")
+    (found,) = labels_over(bench, layer)
+    assert list(found.features["index"]) == [1, 2]
+    found.features = found.features.assign(note=["large", "small"])
+    make(bench, segmenting, objects="components", fill_holes=True)
+    assert labels_over(bench, layer) == [found]
+    assert list(found.features["note"]) == ["large", "small"]
+    assert list(found.features["pixels"]) == [48 * 48, 256]
+    make(bench, segmenting, objects="components", minimum_size=1000)
+    assert list(found.features["index"]) == [1], "a row of a label that is no more"
+    assert list(found.features["note"]) == ["large"]
+    make(bench, segmenting, threshold=1.01)
+    assert len(found.features) == 0
+
+
+def test_an_image_without_contrast_is_named_and_the_others_are_labelled(bench, segmenting):
+    one = bench.add(blobs(), name="a")
+    flat = bench.add(np.full((64, 96, 3), GREY, np.uint8), name="flat", translate=(0, 200))
+    bench.start()
+    bench.point(one, (20, 50))
+    make(bench, segmenting, method="otsu")
+    (found,) = labels_over(bench, one)
+    assert np.asarray(found.data)[is_red(blobs())].all()
+    assert labels_over(bench, flat) == []
+    text, is_error = bench.told[-1]
+    assert not is_error
+    assert text.startswith("Labels of 1 image:")
+    assert "⚠ flat was left out: threshold: found fewer than 2 different scores" in text
+
+
+def test_with_no_contrast_anywhere_no_labels_are_made(bench, segmenting):
+    stack = np.full((2, 64, 96, 3), GREY, np.uint8)
+    flat = bench.add(stack, name="flat", rgb=True)
+    bench.start()
+    bench.point(flat, (0, 20, 50))
+    make(bench, segmenting, method="otsu")
+    assert bench.ours("labels") == []
+    assert bench.told[-1][1]
+    assert bench.told[-1][0].startswith("2 of 2 planes of flat were left out: threshold: found fewer than 2")
+
+
+def test_numbers_do_not_depend_on_the_plane_on_screen(bench, segmenting):
+    stack = np.stack([blobs(), blobs()[:, ::-1], blobs()[::-1]])
+    layer = bench.add(stack, name="a", rgb=True)
+    bench.viewer.dims.set_current_step(0, 2)
+    bench.start()
+    bench.point(layer, (2, 65, 50))
+    make(bench, segmenting, objects="components")
+    (found,) = labels_over(bench, layer)
+    assert list(found.features["plane"]) == ["0", "0", "1", "1", "2", "2"]
+    assert [set(np.unique(plane)) for plane in found.data] == [{0, 1, 2}, {0, 3, 4}, {0, 5, 6}]
+
+
+def test_all_together_a_label_has_one_row_through_all_planes(bench, segmenting):
+    stack = np.stack([blobs(), np.full_like(blobs(), GREY), blobs()])
+    layer = bench.add(stack, name="a", rgb=True)
+    bench.viewer.dims.set_current_step(0, 0)
+    bench.start()
+    bench.point(layer, (0, 20, 50))
+    make(bench, segmenting, on="cosine")
+    (found,) = labels_over(bench, layer)
+    assert found.features.to_dict("list") == {
+        "index": [1],
+        "class": ["similar"],
+        "pixels": [2 * is_red(blobs()).sum()],
+        "score": [pytest.approx(1, abs=1e-5)],
+    }
+
+
+def test_shares_are_of_the_pixels_that_were_written(bench, segmenting):
+    small = np.full((96, 128, 3), GREY, np.uint8)
+    small[21:75, 27:101] = RED
+    large = np.full((320, 160, 3), GREY, np.uint8)
+    one, other = bench.add(small, name="a"), bench.add(large, name="b", translate=(0, 200))
+    bench.start()
+    bench.point(one, (40, 60))
+    make(bench, segmenting, threshold=0.8, on="cosine", edges="image")
+    labels = [np.asarray(found.data) > 0 for layer in (one, other) for found in labels_over(bench, layer)]
+    share = sum(each.sum() for each in labels) / sum(each.size for each in labels)
+    assert f" {100 * share:.1f} % of the area, from 0.80 on. ⚠ Nothing in b." in bench.told[-1][0]
+
+
+def test_classes_are_counted_that_were_found(bench, segmenting):
+    layer = bench.add(blobs(), name="a")
+    bench.start()
+    book = bench.controller.prompts.labels.book
+    for name, place in (("rose", (20, 50)), ("sky", (5, 100)), ("rest", (85, 5))):
+        book.add(name)
+        bench.point(layer, place)
+    make(bench, segmenting, on="cosine", threshold=0.99, minimum_size=1000)
+    (found,) = labels_over(bench, layer)
+    assert list(found.features["class"]) == ["rose", "rest"]
+    assert "they are yours to paint in. 2 of 3 classes, " in bench.told[-1][0]
+
+
+def test_only_embedded_planes_are_told(bench, segmenting):
+    layer = bench.add(np.stack([blobs()] * 3), name="a", rgb=True)
+    bench.viewer.dims.set_current_step(0, 1)
+    bench.controller.embed_scope("plane")
+    bench.start()
+    bench.point(layer, (1, 20, 50))
+    make(bench, segmenting)
+    assert bench.told[-1][0].endswith(" Embedded and done: 1 of 3 planes of a.")
+
+
+def test_each_plane_has_its_own_threshold_by_otsu(bench, segmenting):
+    other = blobs()
+    other[is_red(other)] = (200, 60, 60)
+    layer = bench.add(np.stack([blobs(), other]), name="a", rgb=True)
+    bench.viewer.dims.set_current_step(0, 0)
+    bench.start()
+    bench.point(layer, (0, 20, 50))
+    make(bench, segmenting, on="cosine", method="otsu")
+    assert " of the area, with thresholds from 0." in bench.told[-1][0]
+
+
+def test_what_cannot_be_painted_in_says_so(bench, segmenting, monkeypatch):
+    monkeypatch.setattr("napari_dinosim._napari.feature_layers.REAL_STACK", 30_000)
+    flat = bench.add(blobs(), name="flat", translate=(0, 200))
+    stack = bench.add(np.stack([blobs()] * 3), name="stack", rgb=True)
+    bench.viewer.dims.set_current_step(0, 0)
+    bench.start()
+    bench.point(flat, (20, 50))
+    for _ in range(2):  # made, and updated in place
+        make(bench, segmenting)
+        (lazy,), (real,) = labels_over(bench, stack), labels_over(bench, flat)
+        assert real.editable
+        assert not lazy.editable
+        told = "Labels of 2 images: they are yours to paint in, but for stack, too large for that and drawn where you"
+        assert bench.told[-1][0].startswith(told)
+    bench.controller.check(str(flat.unique_id), False)
+    bench.point(stack, (0, 20, 50))
+    make(bench, segmenting)
+    assert bench.told[-1][0].startswith("Labels of 1 image, drawn where you look: too large to paint in. ")

@@ -8,7 +8,7 @@ from scipy.ndimage import gaussian_filter
 
 from napari_dinosim import PatchGrid, Segmentation, segment
 from napari_dinosim.analysis.segment import label_type
-from napari_dinosim.errors import SegmentationError
+from napari_dinosim.errors import Cancelled, SegmentationError
 
 GRID = PatchGrid(90, 141, 10)
 """9 × 15 patches; the last column is one pixel wide."""
@@ -258,3 +258,20 @@ def test_more_labels_than_the_type_holds():
     with pytest.raises(SegmentationError, match="found float32, expected an integer type"):
         found.image(np.float32)
     assert label_type(65536) == np.int32
+
+
+def test_it_is_cancelled_between_the_steps():
+    recipe = Segmentation(0.5, smoothing=1, detail=2, fill_holes=True, objects="watershed")
+    asked = []
+
+    def never() -> bool:
+        asked.append(False)
+        return False
+
+    segment({"a": scores_with(A), "b": scores_with(B)}, GRID, recipe, cancelled=never)
+    steps = len(asked)
+    assert steps >= 6
+    for number in range(steps):
+        answers = iter([False] * number + [True])
+        with pytest.raises(Cancelled, match="cancelled while labels were made"):
+            segment({"a": scores_with(A), "b": scores_with(B)}, GRID, recipe, cancelled=answers.__next__)

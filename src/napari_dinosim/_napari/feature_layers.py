@@ -14,10 +14,11 @@ from napari_dinosim._napari.coordinates import leading_shape, place_like, placem
 from napari_dinosim._napari.feature_table import COLUMNS
 from napari_dinosim._napari.image_watch import ImageWatch
 from napari_dinosim._napari.inputs import fingerprint
-from napari_dinosim._napari.lazy_map import LazyMap, PatchValues, pyramid_steps, refuse_drawing
+from napari_dinosim._napari.lazy_map import LazyMap, PatchValues, pyramid_steps
 from napari_dinosim._napari.maps import REAL_PIXELS
 from napari_dinosim._napari.results import find, put
 from napari_dinosim._napari.roles import CLUSTERS, COLOURS, MARK, PREVIEW, SEGMENTS, key_of, mark
+from napari_dinosim.planes import index_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -96,10 +97,10 @@ class Taken:
 
 
 def take(controller: Controller) -> list[Taken]:
-    """Gather what is embedded of the checked images, all planes; images of which nothing is are left out."""
+    """Gather what is embedded of the checked images, all planes in order; images of which nothing is are left out."""
     session, taken = controller.session, []
     for found in controller.offering.checked():
-        planes = session.embedded_planes(found.key)
+        planes = sorted(session.embedded_planes(found.key), key=index_of)
         held = {plane: each for plane in planes if (each := session.embeddings(found.key, plane)) is not None}
         axes = partial(_axes, controller, found.image)
         shape = leading_shape(found.image) + plane_shape(found.image)
@@ -182,8 +183,8 @@ class FeatureLayers:
             layer.data = data
             columns = layer.metadata[MARK].get(COLUMNS, {})
             layer.metadata[MARK] = {**noted[MARK], "layer": key_of(layer), COLUMNS: columns}
-        if isinstance(layer, Labels):
-            refuse_drawing(layer)
+        if isinstance(layer, Labels):  # napari would take any single level for one that can be painted in
+            layer.editable = isinstance(data, np.ndarray) and kind != PREVIEW
         return layer
 
     def _placed(self, image: Image) -> None:

@@ -39,6 +39,8 @@ METHODS: list[tuple[str, dict[str, Any]]] = [
     ("the highest of 4 classes", {"method": "multi-otsu", "classes": 4, "upper": 1}),
 ]
 SCALES = [("as shown, 0 to 1", "shown"), ("cosine, −1 to 1", "cosine")]
+DECIMALS = 2
+"""Of a threshold: those that can be read."""
 LOWEST = {"shown": 0.0, "cosine": -1.0}
 OBJECTS = [("all together", "together"), ("connected parts", "components"), ("peaks (watershed)", "watershed")]
 DETAILS = [("the patches", 1), ("4 × finer, interpolated", 4), ("8 × finer, interpolated", 8)]
@@ -66,8 +68,9 @@ class SegmentSection(Section):
             "Make labels",
             "Write one Labels layer over each ticked image, for all embedded planes. The layers are yours: one that "
             "you have painted in is never written over.",
-            self.segmenting.make,
+            self._make,
         )
+        self._unreadable = ""
         self._fill()
         self._arrange()
         self._connect()
@@ -80,7 +83,7 @@ class SegmentSection(Section):
         for text, values in METHODS:
             self.method.addItem(text, values)
         self.slider.setRange(0, 1)
-        self.slider.setDecimals(2)
+        self.slider.setDecimals(DECIMALS)
         self.slider.setValue(Segmentation().threshold)
         self.smoothing.setRange(0, 10)
         self.smoothing.setSingleStep(0.5)
@@ -141,35 +144,44 @@ class SegmentSection(Section):
             box.activated.connect(change)
         for tick in (self.holes, self.edges):
             tick.clicked.connect(change)
-        self.preview.clicked.connect(guarded(self.segmenting.preview))
-        self.segmenting.previewed.connect(self._say)
+        self.preview.clicked.connect(guarded(self.segmenting.preview.switch))
+        self.segmenting.preview.told.connect(self._say)
+        self.segmenting.made.connect(self._made)
         self.segmenting.task.told.connect(self._tell)
         self._show = guarded(self.show_choices)
         self._controller.tools.restored.connect(self._show)
 
     def _say(self, text: str) -> None:
-        self.said.setText(text)
+        """Tell what a preview found; a size that cannot be read stays in sight."""
+        self.said.setText(f"⚠ {self._unreadable}\n{text}" if self._unreadable else text)
 
     def _tell(self, text: str, is_error: bool) -> None:
-        if not is_error and self.preview.isChecked():  # what was made takes its place
-            self.preview.setChecked(False)
-            self.segmenting.preview(False)
         self._controller.told.emit(text, is_error)
         self.said.setText(f"⚠ {text}" if is_error else text)
+
+    def _made(self) -> None:
+        """Take the preview away: what was made takes its place."""
+        self.preview.setChecked(False)
+        self.segmenting.preview.switch(False)
+
+    def _make(self) -> None:
+        self._choose()  # what is typed, too, where a button does not take the focus
+        if self._unreadable:
+            self._tell(self._unreadable, True)
+        else:
+            self.segmenting.make()
 
     def _choose(self, *_changed: object) -> None:
         scale = self.scale.currentData()
         if self.slider.minimum() != LOWEST[scale]:
             self.slider.setRange(LOWEST[scale], 1)
-        by_hand = self.method.currentData()["method"] == "fixed"
-        self.slider.setEnabled(by_hand)
-        try:
-            size, unit = parse_size(self.size.text())
-        except SegmentationError as error:
-            self._tell(str(error), True)
-            return
+        threshold = round(self.slider.value(), DECIMALS)
+        with signals_blocked(self.slider):  # it holds what it shows
+            self.slider.setValue(threshold)
+        self.slider.setEnabled(self.method.currentData()["method"] == "fixed")
+        size, unit = self._size()
         recipe = Segmentation(
-            threshold=self.slider.value(),
+            threshold=threshold,
             on=scale,
             smoothing=self.smoothing.value(),
             detail=self.detail.currentData(),
@@ -182,6 +194,20 @@ class SegmentSection(Section):
         recipe = replace(recipe, **self.method.currentData())
         self._controller.tools.choose(segmentation=recipe)
         self.segmenting.follow(recipe)
+
+    def _size(self) -> tuple[float, str]:
+        """Smallest size; the last one that could be read while this one cannot, which is told."""
+        before, self._unreadable = self._unreadable, ""
+        held = self.segmenting.recipe.minimum_size, self.segmenting.recipe.unit
+        try:
+            held = parse_size(self.size.text())
+        except SegmentationError as error:
+            self._unreadable = str(error)
+        if self._unreadable and self._unreadable != before:
+            self._tell(self._unreadable, True)
+        elif before and not self._unreadable:
+            self.said.setText("")
+        return held
 
     def show_choices(self) -> None:
         """Show how maps become labels; what cannot be shown here becomes what comes nearest."""

@@ -17,9 +17,11 @@ import numpy as np
 from napari_dinosim.analysis.areas import PIXEL
 from napari_dinosim.analysis.labelling import filled, highest, objects, refined, smoothed, sums, winners, without_small
 from napari_dinosim.analysis.recipe import SIMILAR, Segmentation
-from napari_dinosim.errors import SegmentationError
+from napari_dinosim.errors import Cancelled, SegmentationError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
     from napari_dinosim.grid import PatchGrid
@@ -120,6 +122,7 @@ def segment(
     *,
     pixel_size: tuple[float, float] | None = None,
     unit: str = PIXEL,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> Segments:
     """Make labels from the scores of one plane.
 
@@ -136,6 +139,8 @@ def segment(
         Height and width of a pixel, needed for a minimum size in a unit of area.
     unit : str, default: "pixel"
         Their unit of length.
+    cancelled : callable() -> bool
+        Asked between the steps.
 
     Returns
     -------
@@ -147,6 +152,8 @@ def segment(
     ------
     SegmentationError
         If scores are not of the grid's shape, if there are too many cells, or see :class:`Segmentation`.
+    Cancelled
+        If it was cancelled.
 
     Examples
     --------
@@ -164,7 +171,8 @@ def segment(
     maps = [_checked(name, values, grid) for name, values in by_name.items()]
     if not maps:
         raise SegmentationError("scores: found no class, expected at least one. Give a map for each class.")
-    return _segmented(list(by_name), maps, grid, recipe, recipe.minimum_pixels(pixel_size, unit))
+    fewest = recipe.minimum_pixels(pixel_size, unit)
+    return _segmented(list(by_name), maps, grid, recipe, fewest, lambda: _go_on(cancelled))
 
 
 def label_type(count: int, dtype: DTypeLike | None = None) -> np.dtype[Any]:
@@ -206,27 +214,46 @@ def _checked(name: str, scores: ArrayLike, grid: PatchGrid) -> NDArray[np.float3
     return found
 
 
+def _go_on(cancelled: Callable[[], bool]) -> None:
+    if cancelled():
+        raise Cancelled("cancelled while labels were made")
+
+
 def _segmented(
-    names: list[str], maps: list[NDArray[np.float32]], grid: PatchGrid, recipe: Segmentation, fewest: int
+    names: list[str],
+    maps: list[NDArray[np.float32]],
+    grid: PatchGrid,
+    recipe: Segmentation,
+    fewest: int,
+    step: Callable[[], None],
 ) -> Segments:
-    """Go the road."""
+    """Go the road; before each step ``step`` is called, and may raise."""
     cells = replace(grid, finer=grid.finer * recipe.detail)
     if cells.rows * cells.cols > MOST_CELLS:
         raise SegmentationError(
             f"detail: found {cells.rows} × {cells.cols} cells, expected at most {MOST_CELLS:,} in all. Choose less "
             f"detail than {recipe.detail}."
         )
+    step()
     threshold = recipe.threshold_for([highest(maps)])
-    fine = [refined(smoothed(values, recipe.smoothing * grid.finer), recipe.detail, cells) for values in maps]
+    fine = []
+    for values in maps:
+        step()
+        fine.append(refined(smoothed(values, recipe.smoothing * grid.finer), recipe.detail, cells))
+    step()
     score = highest(fine)
     labels = winners(fine, score, threshold)
     if recipe.fill_holes:
+        step()
         labels = filled(labels, np.isfinite(score), len(fine))
+    step()
     weights = cell_pixels(cells)
     labels, of = without_small(labels, weights, fewest), list(range(len(names)))
     if recipe.objects != "together":
+        step()
         distance = round(recipe.distance * cells.finer)
         labels, of = objects(labels, score, recipe.objects, distance, weights, fewest)
+    step()
     pixels = sums(labels, weights, len(of))
     means = sums(labels, weights * np.nan_to_num(score), len(of)) / np.maximum(pixels, 1)
     known = bool(np.isfinite(score).any())
