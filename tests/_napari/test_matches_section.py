@@ -12,7 +12,6 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QFileDialog
 
 from events import spin
-from napari_dinosim._napari.corresponding import Corresponding
 from napari_dinosim._napari.matches_section import MatchesSection
 from napari_dinosim._napari.matching import Matching
 from napari_dinosim.prompts import LoosePrompt, PromptSet
@@ -171,50 +170,6 @@ def test_without_a_map_it_is_told(bench, matching):
     assert bench.told[-1][0].startswith("There is no map yet")
     matching.step(1)
     assert "Find matches first" in bench.told[-1][0]
-
-
-def test_selected_points_are_found_in_the_other_image_with_lines(bench):
-    one, two = planted(), planted(96, 160)[::-1, ::-1]
-    first = bench.add(one, name="one", scale=(2, 1), units="um")
-    second = bench.add(two, name="two", scale=(2, 1), translate=(0, 300), units="um")
-    bench.start()
-    for row, col in PLANTED:
-        bench.point(first, (row * 16 + 4, col * 16 + 9))
-    corresponding = Corresponding(bench.controller)
-    corresponding.task.told.connect(bench.controller.told.emit)
-    bench.prompts.selected_data = {0, 2}
-    corresponding.find()
-    assert spin(10, lambda: not corresponding.task.running)
-    (lines,) = bench.ours("correspondence")
-    assert len(lines.data) == 2
-    assert set(lines.features["mutual"]) == {"mutual"}
-    for line, (row, col) in zip(lines.data, [(1, 6), (3, 8)], strict=True):
-        np.testing.assert_allclose(line[0], first.data_to_world((row * 16 + 7.5, col * 16 + 7.5)))
-        y, x = second.world_to_data(line[1])
-        assert two[int(y), int(x)].tolist() == list(PLANTED[row, col])
-    bench.prompts.selected_data = set()
-    corresponding.find()
-    assert spin(10, lambda: not corresponding.task.running)
-    assert len(bench.ours("correspondence")[0].data) == 3
-    assert bench.told[-1][0].startswith("3 places found, 3 of them mutual")
-    bench.controller.check(str(second.unique_id), False)
-    corresponding.find()
-    assert "found 3 points on embedded planes and 1 embedded images" in bench.told[-1][0]
-    corresponding.shutdown()
-
-
-def test_lines_to_an_image_that_is_gone_meanwhile_are_left_out(bench):
-    layers = [bench.add(planted(), name=name) for name in ("one", "two", "three")]
-    bench.start()
-    bench.point(layers[0], (20, 100))
-    corresponding = Corresponding(bench.controller)
-    corresponding.task.told.connect(bench.controller.told.emit)
-    corresponding.find()
-    bench.viewer.layers.remove(layers[1])  # the points are those of the topmost image, the third
-    assert spin(10, lambda: not corresponding.task.running)
-    assert bench.told[-1][0].startswith("1 place found")
-    assert len(bench.ours("correspondence")[0].data) == 1
-    corresponding.shutdown()
 
 
 # ---- the section -------------------------------------------------------------------------------------------------

@@ -66,6 +66,9 @@ def test_on_a_full_disk_the_old_file_stays_whole(tmp_path, monkeypatch, number, 
             file.write("half")
 
         def writerow(self, _row) -> None:
+            pass
+
+        def writerows(self, _rows) -> None:
             raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr("napari_dinosim.analysis.match_table.csv.writer", Full)

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-from napari.layers import Shapes
+from superqt.utils import qdebounced
 
-from napari_dinosim._napari.coordinates import to_world
-from napari_dinosim._napari.jumping import point_in
-from napari_dinosim._napari.results import find, put
-from napari_dinosim._napari.roles import LINES, mark
+from napari_dinosim._napari.guard import guarded
+from napari_dinosim._napari.image_watch import ImageWatch
+from napari_dinosim._napari.lines_layer import LinesLayer, Pair
+from napari_dinosim._napari.roles import key_of
 from napari_dinosim._napari.task import Task
 from napari_dinosim.errors import Cancelled
-from napari_dinosim.planes import LAST, axes_of
 
 if TYPE_CHECKING:
     from napari_dinosim._napari.controller import Controller
-    from napari_dinosim.analysis.correspondence import Correspondence
     from napari_dinosim.embeddings import PatchEmbeddings
     from napari_dinosim.engine import Job
     from napari_dinosim.planes import PlaneIndex
@@ -27,21 +23,10 @@ NOTHING = (
     "There is nothing to look for elsewhere: found {} points on embedded planes and {} embedded images, expected at "
     "least one point and two images. Press Start, click on what you look for, and tick another image."
 )
-MUTUAL, ONE_WAY = "#7ee787", "#f0b72f"
-"""Colours of pairs that find each other, and of those that do not; the text says so too."""
+YOURS = "The lines that you changed by hand are yours and stay as they are."
 
-NAME = "correspondence"
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """One point, its image and plane, and where it was found."""
-
-    key: str
-    plane: PlaneIndex
-    other: str
-    other_plane: PlaneIndex
-    found: Correspondence
+FOLLOW_MS = 60
+"""Lines are drawn anew when an image has come to rest."""
 
 
 class Corresponding:
@@ -55,11 +40,19 @@ class Corresponding:
     def __init__(self, controller: Controller) -> None:
         self._controller = controller
         self.task = Task(controller.engine)
+        self.lines = LinesLayer(controller.viewer)
         self.pairs: list[Pair] = []
+        self._follow_soon = qdebounced(guarded(self._follow), timeout=FOLLOW_MS)
+        self._watch = ImageWatch(controller.viewer)
+        self._watch.follow()
+        self._watch.placed.connect(lambda image: self._touched(key_of(image)))
+        self._watch.left.connect(self._touched)
 
     def shutdown(self) -> None:
         """Stop what runs; lines stay."""
         self.task.cancel()
+        self._follow_soon.cancel()
+        self._watch.close()
 
     def find(self) -> None:
         """Look for the selected points, or all, in the plane on screen of every other checked image."""
@@ -69,7 +62,7 @@ class Corresponding:
         for found in controller.offering.checked():
             plane = session.shown_plane(found.key) if found.key in session.inputs else ()
             held = session.embeddings(found.key, plane)
-            if held is not None and axes_of(plane) == LAST:
+            if held is not None:
                 shown[found.key] = plane, held
         sources = {home: held for home in places if (held := session.embeddings(*home)) is not None}
         points = sum(len(places[home]) for home in sources)
@@ -94,9 +87,11 @@ class Corresponding:
         self.task.start(work, self._done, "Cancelled: the lines are those of before.")
 
     def _places(self) -> dict[tuple[str, PlaneIndex], list[tuple[float, float]]]:
-        """Where the selected points lie; all of them where none is selected."""
+        """Where the selected points lie; all of them where none is, or only the one that was just clicked."""
         layer, prompts = self._controller.prompts.layer, self._controller.session.prompts
         if layer is None or not layer.selected_data:
+            return prompts.sources()
+        if layer.mode == "add" and set(layer.selected_data) == {len(layer.data) - 1}:  # napari selects what is added
             return prompts.sources()
         chosen = self._controller.prompts.read(self._controller.offering.checked(), sorted(layer.selected_data))
         places: dict[tuple[str, PlaneIndex], list[tuple[float, float]]] = {}
@@ -105,44 +100,38 @@ class Corresponding:
         return places
 
     def _done(self, pairs: list[Pair]) -> str:
-        there = {found.key for found in self._controller.offering.all()}  # images may have gone meanwhile
-        self.pairs = pairs = [pair for pair in pairs if {pair.key, pair.other} <= there]
-        self._draw()
-        mutual = sum(pair.found.mutual for pair in pairs)
-        return (
-            f"{len(pairs)} place{'s' * (len(pairs) != 1)} found, {mutual} of them mutual (they find the point again). "
-            "The lines are in the layer 'correspondence'."
-        )
+        edited = self.lines.edited
+        if edited:
+            self.lines.give_away()
+        self.pairs = pairs
+        name = self._draw()
+        count, mutual = len(self.pairs), sum(pair.found.mutual for pair in self.pairs)
+        told = f"{count} place{'s' * (count != 1)} found, {mutual} of them mutual (they find the point again)."
+        if name:
+            told += f" The lines are in the layer {name!r}."
+        return f"{told} {YOURS}" if edited else told
 
-    def _draw(self) -> None:
-        """Draw the lines in the world as it is on screen."""
-        viewer, images = self._controller.viewer, {one.key: one.image for one in self._controller.offering.all()}
-        units, lines = viewer.layers.units, []
-        for pair in self.pairs:
-            ends = [(pair.key, pair.plane, pair.found.y, pair.found.x)]
-            ends += [(pair.other, pair.other_plane, pair.found.found_y, pair.found.found_x)]
-            places = [
-                to_world(images[key], point_in(images[key].ndim, plane, y, x), units) for key, plane, y, x in ends
-            ]
-            lines.append(np.array([place[-2:] for place in places]))
-        features = {
-            "score": [pair.found.score for pair in self.pairs],
-            "mutual": ["mutual" if pair.found.mutual else "one way" for pair in self.pairs],
-        }
-        layer = find(viewer, LINES, NAME)
-        if layer is not None:
-            viewer.layers.remove(layer)  # napari's Shapes redraw texts and colours wrongly where fewer lines come
-        width = float(np.median([np.linalg.norm(line[1] - line[0]) for line in lines])) / 200 if lines else 1.0
-        more = {} if units is None else {"units": units[-2:]}
-        layer = Shapes(
-            lines,
-            shape_type="line",
-            name=NAME,
-            edge_width=width,
-            edge_color=[MUTUAL if pair.found.mutual else ONE_WAY for pair in self.pairs],
-            features=features,
-            text={"string": "{score:.2f} {mutual}", "color": "white", "size": 9},
-            metadata=mark(LINES, source=NAME),
-            **more,
-        )
-        put(viewer, layer)
+    def _draw(self) -> str:
+        """Draw the lines of what is still there; returns the name of their layer, empty where none are left."""
+        images = {found.key: found.image for found in self._controller.offering.all()}
+        self.pairs = [pair for pair in self.pairs if {pair.key, pair.other} <= set(images)]
+        if self.pairs:
+            return self.lines.show(self.pairs, images)
+        self.lines.remove()
+        return ""
+
+    def _touched(self, key: str) -> None:
+        """Take note that an image lies elsewhere, or is gone."""
+        if any(key in (pair.key, pair.other) for pair in self.pairs):
+            self._follow_soon()
+
+    def _follow(self) -> None:
+        """Let the lines follow the images, unless a person has removed or changed them."""
+        if self.lines.find() is None:
+            self.pairs = []
+        elif self.lines.edited:
+            self.lines.give_away()
+            self.pairs = []
+            self.task.told.emit(f"{YOURS} Press Find points elsewhere for new ones.", False)
+        else:
+            self._draw()

@@ -69,10 +69,8 @@ def correspond(
     ------
     OutsideImageError, NotEmbeddedError
         If a point lies outside the first image or in a part of it that is not embedded, or if nothing of the second is.
-    EncoderMismatchError
-        If the two were embedded by different encoders.
-    ValueError
-        If there is no point.
+    EncoderMismatchError, ValueError
+        If the two were embedded by different encoders; if there is no point.
 
     Examples
     --------
@@ -92,10 +90,16 @@ def correspond(
         raise NotEmbeddedError("correspondence: found nothing embedded of the second image. Embed it first.")
     patches = list(zip(there.rows.tolist(), there.cols.tolist(), strict=True))
     back = nearest_patches(first, second.mosaic.at(patches), second.encoder, lambda share: on_share(0.5 + share / 2))
-    (ys, xs), (found_ys, found_xs) = first.grid.centres(), second.grid.centres()
     made = []
-    for i, (row, col) in enumerate(first.grid.patch_at(y, x) for y, x in points):
+    for i, (y, x) in enumerate(points):
+        row, col = first.grid.patch_at(y, x)
         mutual = abs(int(back.rows[i]) - row) <= beside and abs(int(back.cols[i]) - col) <= beside
-        place = float(found_ys[patches[i][0]]), float(found_xs[patches[i][1]])
-        made.append(Correspondence(float(ys[row]), float(xs[col]), *place, float(there.scores[i]), mutual))
+        ends = _middle(first, row, col), _middle(second, *patches[i])
+        made.append(Correspondence(*ends[0], *ends[1], float(there.scores[i]), mutual))
     return made
+
+
+def _middle(embeddings: PatchEmbeddings, row: int, col: int) -> tuple[float, float]:
+    """Middle of a patch, in pixels."""
+    ys, xs = embeddings.grid.centres()
+    return float(ys[row]), float(xs[col])

@@ -89,10 +89,12 @@ def write_matches(
     with beside(target, folder=False) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
         rows.writerow(header)
-        for match, place in zip(matches, places, strict=True):
-            name = (names or {}).get(match.source, match.source)
-            plane = " ".join(map(str, match.plane))
-            lacking = [""] * (len(axes) - len(place))
-            score = f"{match.score:.6g}"
-            rows.writerow([match.rank, name, plane, match.y, match.x, score, *lacking, *map(repr, map(float, place))])
+        rows.writerows(_row(match, names or {}, place, len(axes)) for match, place in zip(matches, places, strict=True))
     return target
+
+
+def _row(match: Match, names: Mapping[str, str], place: Sequence[float], axes: int) -> list[object]:
+    """Row of a match, its place in a world of so many axes at the end."""
+    lacking = [""] * (axes - len(place))
+    name, plane = names.get(match.source, match.source), " ".join(map(str, match.plane))
+    return [match.rank, name, plane, match.y, match.x, f"{match.score:.6g}", *lacking, *map(repr, map(float, place))]

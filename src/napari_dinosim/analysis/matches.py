@@ -1,4 +1,8 @@
-"""Matches: the k best places of an image, each a value with its score and rank."""
+"""Matches: the k best places of an image, each a value with its score and rank.
+
+The patch with the highest score comes first; patches nearer to it than the radius are struck out; then comes the
+highest of what is left, and so on. What is dropped as not mutual strikes out what is near it all the same.
+"""
 
 from __future__ import annotations
 
@@ -119,26 +123,21 @@ def find_matches(
 ) -> list[Match]:
     """Find the k best places of an image, over all its planes, by greedy non-maximum suppression in each plane.
 
-    The patch with the highest score comes first; patches nearer to it than the radius are struck out; then comes the
-    highest of what is left, and so on.
-
     Parameters
     ----------
     maps : SimilarityMap, or callable(plane index) -> SimilarityMap or None
         Such as ``session.map(key, plane)``, or ``session.frozen_maps(key)`` for a worker thread.
     wanted : MatchCriteria or int
         How many, how far apart and how similar; a number is k.
-    source : str
-        Key of the input, noted in the matches.
-    planes : iterable of plane index
-        Where to look; see ``session.embedded_planes``.
+    source, planes : str, iterable of plane index
+        Key of the input, noted in the matches; where to look, see ``session.embedded_planes``.
     pixel_size : (float, float)
         Distance of two pixels along y and x, in the unit of the radius; by default the radius is in pixels.
     exclude : mapping of plane index to sequence of (y, x) or Region, optional
         Points, in pixels, and regions, in and around which nothing is wanted within the radius: what was pointed at.
+        A :class:`~napari_dinosim.errors.RegionError` is raised for a region of an image of another size.
     mutual : Mutual, optional
-        Drop what is not mutual; ``embeddings(plane index)`` is needed then. What is dropped still suppresses what is
-        near it, and at most 32 k places of a plane are checked.
+        Drop what is not mutual, of at most 32 k places of each plane; ``embeddings(plane index)`` is needed then.
     on_plane, cancelled : callable, optional
         Called after each plane; asked before each one, and obeyed with a :class:`~napari_dinosim.errors.Cancelled`.
 
@@ -147,40 +146,40 @@ def find_matches(
     list of Match
         The best first; of equal scores, those of earlier planes, then in reading order.
 
-    Raises
-    ------
-    RegionError
-        If a region belongs to an image of another size.
-
     Examples
     --------
-    >>> import numpy as np
-    >>> import napari_dinosim as dinosim
-    >>> image = np.zeros((96, 144))
-    >>> image[16:32, 16:32] = image[64:80, 96:112] = 1
-    >>> embeddings = dinosim.embed(image, dinosim.load_encoder("builtin"))
-    >>> from napari_dinosim.states import SimilarityMap
-    >>> heat = SimilarityMap(embeddings.cosine(embeddings.query([(24, 24)])), embeddings.grid, best=1)
-    >>> best, *_ = dinosim.find_matches(heat, 3, source="a", exclude={(): [(24, 24)]})
-    >>> best.rank, best.y, best.x
-    (1, 71.5, 103.5)
+    >>> import torch
+    >>> from napari_dinosim import PatchGrid, states
+    >>> heat = states.SimilarityMap(torch.tensor([[0.1, 0.9, 0.8], [0.7, 0.2, 0.3]]), PatchGrid(32, 48, 16), best=0.9)
+    >>> [(match.rank, match.y, match.x) for match in find_matches(heat, 2, exclude={(): [(8, 24)]})]
+    [(1, 7.5, 39.5), (2, 23.5, 7.5)]
     """
     wanted = MatchCriteria(wanted) if isinstance(wanted, int) else wanted
     found: list[Match] = []
     for plane in planes:
         if cancelled():
             raise Cancelled("cancelled")
-        heat = maps(plane) if callable(maps) else maps
-        if heat is not None:
-            best = BestPlaces(heat.scores.numpy(), heat.grid, wanted.radius, pixel_size, wanted.threshold)
-            best.exclude((exclude or {}).get(plane, ()))
-            places = _above(best, found[-1].score if len(found) == wanted.k else None)
+        if (heat := maps(plane) if callable(maps) else maps) is not None:
+            places = _best(heat, wanted, pixel_size, (exclude or {}).get(plane, ()))
+            places = _above(places, found[-1].score if len(found) == wanted.k else None)
             if mutual is not None and embeddings is not None:
                 places = _mutual(places, mutual, (source, plane), embeddings(plane), wanted.k)
-            found += _matches((source, plane), heat, islice(places, wanted.k))
-            found = sorted(found, key=lambda match: -match.score)[: wanted.k]  # stable: earlier planes stay first
+            here = _matches((source, plane), heat, islice(places, wanted.k))
+            found = sorted([*found, *here], key=lambda match: -match.score)[: wanted.k]  # of equal ones, earlier planes
         on_plane()
     return [replace(match, rank=rank) for rank, match in enumerate(found, 1)]
+
+
+def _best(
+    heat: SimilarityMap,
+    wanted: MatchCriteria,
+    pixel_size: tuple[float, float],
+    exclude: Sequence[tuple[float, float] | Region],
+) -> Iterator[tuple[int, int, float]]:
+    """Give the places of a map away from what was pointed at, the best first."""
+    best = BestPlaces(heat.scores.numpy(), heat.grid, wanted.radius, pixel_size, wanted.threshold)
+    best.exclude(exclude)
+    return iter(best)
 
 
 def _matches(
