@@ -11,7 +11,7 @@ from matplotlib.image import imread
 from PIL import Image
 
 from napari_dinosim.errors import ExportError, FigureError
-from napari_dinosim.figure import MARKS, Mark, Panel, draw_figure, save_figure, thinned
+from napari_dinosim.figure import MARKS, MapLook, Mark, Panel, draw_figure, save_figure, thinned
 from napari_dinosim.figure.scale_bar import scale_bar
 from napari_dinosim.grid import PatchGrid
 from napari_dinosim.image import image_plane
@@ -183,6 +183,29 @@ def test_the_scale_bar_is_drawn_as_long_as_it_says():
     assert not bars(figure.axes[1])
 
 
+def test_maps_that_look_otherwise_have_a_colour_bar_each():
+    alike = [panel(look=MapLook("magma", (0.2, 0.9))), panel(look=MapLook("magma", (0.2, 0.9)))]
+    figure = draw_figure(alike)
+    assert len(figure.axes) == 5
+    assert figure.axes[1].images[0].get_clim() == (0.2, 0.9)
+    figure = draw_figure([alike[0], panel("b", look=MapLook(limits=(0, 0.5)))], colormap="gray")
+    width, height = figure.get_size_inches()
+    figure.draw_without_rendering()
+    first, second, *bars_of = (figure.axes[place] for place in (1, 3, 4, 5))
+    assert [axis.images[0].get_clim() for axis in (first, second)] == [(0.2, 0.9), (0, 0.5)]
+    assert [axis.images[0].get_cmap().name for axis in (first, second)] == ["magma", "gray"]
+    for axis, bar, limits in zip((first, second), bars_of, ((0.2, 0.9), (0, 0.5)), strict=True):
+        assert bar.get_ylim() == pytest.approx(limits)
+        assert "min–max normalised" in bar.get_ylabel()
+        place, beside = axis.get_position(), bar.get_position()
+        assert place.x1 < beside.x0 < 1
+        assert place.y0 - 0.05 < beside.y0 < beside.y1 < place.y1 + 0.05
+    assert (width, round(height)) == (10, 7)
+    over = draw_figure([panel(look=MapLook(opacity=0.3)), panel()], overlay=0.6)
+    assert [axis.images[1].get_alpha() for axis in over.axes[:2]] == [0.3, 0.6]
+    assert len(over.axes) == 3
+
+
 def test_a_large_image_is_thinned_by_averaging():
     image = np.random.default_rng(1).random((300, 1000)).astype(np.float32)
     seen = []
@@ -216,6 +239,15 @@ def test_a_pyramid_is_read_from_the_level_that_suffices():
     [
         (lambda: draw_figure([]), "found no panel, expected at least one"),
         (lambda: draw_figure([panel()], overlay=0), "overlay: found an opacity of 0, expected one above 0"),
+        (lambda: draw_figure([panel()], scale="foo"), "scale: found 'foo', expected one of 'plane', 'stack'"),
+        (lambda: draw_figure([panel()], colormap="nocmap"), "colormap: found 'nocmap', expected a name of"),
+        (lambda: draw_figure([panel()], colormap=np.zeros((9, 2))), r"found an array of shape \(9, 2\), expected"),
+        (lambda: draw_figure([panel()], colormap=np.full((9, 3), 255)), "found colours that are no numbers from 0"),
+        (lambda: draw_figure([panel()], limits=(1, 0)), r"limits: found \(1, 0\), expected two numbers, the lower"),
+        (lambda: draw_figure([panel()], limits=(0, 0)), r"limits: found \(0, 0\), expected two numbers, the lower"),
+        (lambda: draw_figure([panel()], limits=(0, np.nan)), "limits: found .*nan"),
+        (lambda: draw_figure([panel()], limits=0.5), "limits: found 0.5, expected two numbers"),
+        (lambda: MapLook(opacity=2), "map look: found an opacity of 2, expected one above 0"),
         (lambda: draw_figure([panel()], columns=0), "columns: found 0, expected a whole number"),
         (lambda: Panel("a", np.zeros((3, 4, 2)), np.zeros((3, 4))), r"image 'a': found shape \(3, 4, 2\)"),
         (lambda: Panel("a", np.zeros((3, 4)), np.zeros((4, 3))), r"map of 'a': found shape \(4, 3\), expected"),

@@ -6,8 +6,11 @@ import pytest
 from desk import Desk
 from napari_dinosim import session_figure
 from napari_dinosim.errors import FigureError
+from napari_dinosim.figure import MapLook
+from napari_dinosim.loading import EncoderChoice, EncoderSlot
 from napari_dinosim.panels import FrozenFigure
 from pictures import colours
+from planted import MeanColourEncoder, planted_spec
 
 
 @pytest.fixture
@@ -38,7 +41,21 @@ def test_images_maps_and_prompts_of_a_session(desk):
     assert (found[1].steps, found[1].unit) == ((2.0, 1.0), "µm")
     figure = session_figure(desk.session, ["b"], title="one", overlay=0.5)
     assert figure.axes[0].get_title().startswith("image b\nbest match")
-    assert figure.get_supxlabel() == "Patch embeddings by dinov3_vits16." or "embeddings by" in figure.get_supxlabel()
+    assert figure.get_supxlabel().strip() == "Patch embeddings by a@planted."
+
+
+def test_an_encoder_from_a_file_is_named_by_its_embeddings():
+    encoder = MeanColourEncoder(planted_spec(16), identity="dinov2_vits14@0123")
+    desk = Desk(slot=EncoderSlot(lambda _choice: encoder))
+    desk.session.set_encoder(EncoderChoice("", weights="some.pth", centre=True))
+    desk.add("a", colours(100, 150))
+    desk.prompt(("a", 37, 120))
+    desk.start()
+    looks = {"a": MapLook("magma", (0.1, 0.5))}
+    figure = session_figure(desk.session, map_looks=looks)
+    assert figure.get_supxlabel() == "Patch embeddings by dinov2_vits14@0123-centred."
+    assert figure.axes[1].images[0].get_clim() == (0.1, 0.5)
+    desk.engine.shutdown()
 
 
 def test_the_plane_on_screen_and_its_prompts(desk):

@@ -29,6 +29,7 @@ from .encoders.hub import download_weights as download_weights
 from .engine import Engine as Engine
 from .export import export_map as export_map
 from .figure.drawing import draw_figure as draw_figure
+from .figure.panel import MapLook as MapLook
 from .figure.panel import Mark as Mark
 from .figure.panel import Panel as Panel
 from .figure.saving import save_figure as save_figure

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_dinosim.errors import FigureError
-from napari_dinosim.figure import MOST_PIXELS, Mark, Panel, draw_figure, marks_of, thinned
+from napari_dinosim.figure import MOST_PIXELS, MapLook, Mark, Panel, draw_figure, marks_of, thinned
+from napari_dinosim.records.making import embedded_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from matplotlib.figure import Figure
 
-    from napari_dinosim.figure.drawing import Scale
+    from napari_dinosim.figure.colours import Scale
     from napari_dinosim.frozen import FrozenMaps
     from napari_dinosim.planes import PlaneIndex
     from napari_dinosim.prompts import RegionPrompt
@@ -39,6 +40,8 @@ class FrozenPanel:
     regions : sequence of RegionPrompt
         Those in that plane.
     size : (pixel size, unit)
+    look : MapLook, optional
+        How its map is drawn.
     """
 
     image: ImageInput
@@ -47,6 +50,7 @@ class FrozenPanel:
     prompts: Sequence[tuple[float, float, str]]
     regions: Sequence[RegionPrompt]
     size: PixelSize
+    look: MapLook | None = None
 
     def make(self, check: Callable[[int, int], None], most: int = MOST_PIXELS) -> Panel | None:
         """Read the image, thinned to ``most`` pixels along its longer side, and make its map; None without a map."""
@@ -65,6 +69,7 @@ class FrozenPanel:
             (float(height), float(width)),
             *self.size,
             self.regions,
+            self.look,
         )
 
 
@@ -95,6 +100,7 @@ class FrozenFigure:
         keys: Sequence[str] | None = None,
         label: str | None = None,
         pixel_sizes: Mapping[str, PixelSize] | None = None,
+        map_looks: Mapping[str, MapLook] | None = None,
     ) -> FrozenFigure:
         """Take what a session shows now; the parameters are those of :func:`session_figure`.
 
@@ -107,10 +113,10 @@ class FrozenFigure:
         if not wanted:
             what = "a map" if label is None else f"a map of {label!r}"
             raise FigureError(f"figure: found no image with {what}, expected at least one. Embed one, then click.")
-        sizes = pixel_sizes or {}
-        panels = [_frozen(session, key, label, sizes.get(key, (1.0, "pixel"))) for key in wanted]
+        sizes, looks = pixel_sizes or {}, map_looks or {}
+        panels = [_frozen(session, key, label, sizes.get(key, (1.0, "pixel")), looks.get(key)) for key in wanted]
         what = "" if label is None else f" Class: {label}."
-        caption = f"Patch embeddings by {session.encoder.name}.{what}"
+        caption = f"Patch embeddings by {embedded_by(session) or session.encoder.name}.{what}"
         return cls(panels, session.normalisation, caption, marks_of(session.prompts.sought))
 
     def draw(self, advance: Callable[[int, int], None] = lambda _done, _total: None, **looks: Any) -> Figure:
@@ -141,6 +147,7 @@ def session_figure(
     *,
     label: str | None = None,
     pixel_sizes: Mapping[str, PixelSize] | None = None,
+    map_looks: Mapping[str, MapLook] | None = None,
     **looks: Any,
 ) -> Figure:
     """Draw the images of a session with their maps and prompts: of each stack, the plane on screen.
@@ -156,6 +163,8 @@ def session_figure(
         The class whose maps are drawn; by default the highest score of all.
     pixel_sizes : mapping of key to (pixel size, unit), optional
         For the scale bars: the distance of two pixels, or those along (y, x), and its unit, such as ``"µm"``.
+    map_looks : mapping of key to MapLook, optional
+        Of those maps that are not drawn as the others; each map then has a colour bar of its own.
     **looks
         Further parameters of :func:`napari_dinosim.draw_figure`, such as ``title`` and ``overlay``.
 
@@ -169,12 +178,14 @@ def session_figure(
     FigureError
         If no such image has a map, or a parameter makes no sense.
     """
-    return FrozenFigure.of(session, keys, label, pixel_sizes).draw(**looks)
+    return FrozenFigure.of(session, keys, label, pixel_sizes, map_looks).draw(**looks)
 
 
-def _frozen(session: SimilaritySession, key: str, label: str | None, size: PixelSize) -> FrozenPanel:
+def _frozen(
+    session: SimilaritySession, key: str, label: str | None, size: PixelSize, look: MapLook | None
+) -> FrozenPanel:
     plane = session.shown_plane(key)
     prompts = [(prompt.y, prompt.x, prompt.label) for prompt in session.prompts
                if (prompt.source, prompt.plane) == (key, plane)]  # fmt: skip
     regions = [region for region in session.prompts.regions if (region.source, region.plane) == (key, plane)]
-    return FrozenPanel(session.inputs[key], plane, session.frozen_maps(key, label), prompts, regions, size)
+    return FrozenPanel(session.inputs[key], plane, session.frozen_maps(key, label), prompts, regions, size, look)

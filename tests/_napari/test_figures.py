@@ -65,8 +65,9 @@ def test_all_checked_images_with_their_maps_and_points(exporting, tmp_path):
     bench.controller.check(str(third.unique_id), False)
     bench.start()
     bench.point(second, (33, 70))
-    bench.map_of(first).colormap = "magma"
-    bench.map_of(first).contrast_limits = (0.2, 0.9)
+    for layer in (first, second):
+        bench.map_of(layer).colormap = "magma"
+        bench.map_of(layer).contrast_limits = (0.2, 0.9)
     figure = exporting.write(tmp_path / "a.png")
     names = [axis.get_title() for axis in figure.axes]
     assert (names[0], names[2]) == ("first", "second")
@@ -98,6 +99,22 @@ def test_over_the_images_as_opaque_as_on_screen(exporting, tmp_path):
     bench.map_of(first).opacity = 0.3
     figure = exporting.write(tmp_path / "a.svg", over=True)
     assert [image.get_alpha() for image in figure.axes[0].images] == [None, 0.3]
+
+
+def test_each_map_as_it_is_on_screen(exporting, tmp_path):
+    bench = exporting.bench
+    first, second = bench.add(FIRST, name="first"), bench.add(SECOND, name="second")
+    bench.start()
+    bench.point(second, (33, 70))
+    bench.map_of(second).colormap = "gray"
+    bench.map_of(second).contrast_limits = (0.5, 0.9)
+    bench.map_of(second).opacity = 0.25
+    figure = exporting.write(tmp_path / "a.png", over=True)
+    heat = [axis.images[1] for axis in figure.axes[:2]]
+    assert [one.get_clim() for one in heat] == [(0, 1), (0.5, 0.9)]
+    assert [one.get_alpha() for one in heat] == [bench.map_of(first).opacity, 0.25]
+    np.testing.assert_allclose(heat[1].get_cmap()(1.0)[:3], (1, 1, 1), atol=0.01)
+    assert len(figure.axes) == 4  # a colour bar each
 
 
 def test_classes_look_as_in_the_viewer(exporting, tmp_path):
@@ -227,6 +244,8 @@ def test_a_file_that_the_dialog_has_not_asked_about_is_not_replaced(tmp_path):
     (tmp_path / "a.png").touch()
     with pytest.raises(ExportError, match=r"'a\.png' is there already"):
         completed(str(tmp_path / "a"), ".png", (".png", ".svg"), [])
+    with pytest.raises(ExportError, match=r"file name: found 'x\.tif', expected one that ends in \.png, \.svg\."):
+        completed(str(tmp_path / "x.tif"), ".png", (".png", ".svg"), [])
     assert completed(str(tmp_path / "b.SVG"), ".png", (".png", ".svg"), []) == tmp_path / "b.SVG"
     assert completed(str(tmp_path / "b.c"), ".svg", (".png", ".svg"), []) == tmp_path / "b.c.svg"
 
@@ -239,14 +258,14 @@ def test_the_section_in_the_window(desk, tmp_path, monkeypatch):
     spin(0.4)
     told = []
     found.controller.told.connect(lambda *what: told.append(what))
-    answers = [(str(tmp_path / "none.png"), "PNG (*.png)")]
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: answers[-1])
+    answers, asked = [("", "")], []
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: asked.append(1) or answers[-1])
     QTest.mouseClick(section.save.native, Qt.MouseButton.LeftButton)
     assert told[-1] == ("figure: found no image with a map, expected at least one. Embed one, then click.", True)
+    assert not asked, "a name is asked for, for nothing"
     found.start()
     found.click(first, (33, 120))
     found.wait()
-    answers.append(("", ""))
     QTest.mouseClick(section.save.native, Qt.MouseButton.LeftButton)
     assert not list(tmp_path.iterdir())
     assert not section.export.running
@@ -265,3 +284,20 @@ def test_the_section_in_the_window(desk, tmp_path, monkeypatch):
     found.click(first, (80, 20))
     assert spin(5, lambda: section.label.visible)
     assert list(section.label.choices) == ["", "positive", "root"]
+
+
+def test_long_names_widen_neither_the_section_nor_the_window(desk):
+    long = "a name that is far too long to be read at once, " * 4
+    found = desk(Image(FIRST, name=long))
+    found.start()
+    book = found.controller.prompts.labels.book
+    book.choose(book.add(long))
+    found.click(found.viewer.layers[long], (33, 120))
+    section = found.unfold(FigureSection)
+    assert spin(5, lambda: section.label.visible)
+    assert section.dpi.max == 600
+    for theme in ("light", "dark"):
+        found.viewer.theme = theme
+        spin(0.1)
+        assert section.minimumSizeHint().width() <= 290
+        assert found.widget.body.native.minimumSizeHint().width() <= 300

@@ -39,6 +39,9 @@ FORMATS = {
 LABELS = {"t": "t", "time": "t", "c": "c", "channel": "c", "z": "z"}
 """Axis labels that say which of OME's axes is meant."""
 
+OTHER_PICTURES = ".png", ".svg", ".pdf", ".tif", ".tiff", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".eps", ".ps"
+"""Endings that say what a person wants; another part of a name after a dot may be anything."""
+
 NOT_KEPT = " Its rotation, shear and flips are not: these formats have no place for them."
 
 
@@ -117,10 +120,13 @@ def completed(path: str, ending: str, endings: Sequence[str], layers: Iterable[L
     Raises
     ------
     ExportError
-        If a layer was opened from that file, or if the dialog has not asked whether to replace it.
+        If a layer was opened from that file, if the ending is that of another kind of picture, or if the dialog has not
+        asked whether to replace it.
     """
     target = Path(path)
     if target.suffix.lower() not in endings:
+        if target.suffix.lower() in OTHER_PICTURES:
+            raise ExportError(f"file name: found {target.name!r}, expected one that ends in {', '.join(endings)}.")
         target = target.with_name(target.name + ending)
         if target.exists():
             raise ExportError(f"{target.name!r} is there already. Choose it in the dialog to replace it.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import CheckBox, ComboBox, Container, SpinBox
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtWidgets import QFileDialog, QSizePolicy
 from superqt.utils import qdebounced
 
 from napari_dinosim._napari.export import completed, suggested
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 BESIDE, OVER = "beside the images", "over the images"
 HIGHEST = "highest of all classes"
-LEAST_DPI, MOST_DPI = 50, 1200
-"""Dots per inch: what can be chosen."""
+LEAST_DPI, MOST_DPI = 50, 600
+"""Dots per inch: what can be chosen. Above, drawing takes minutes, and the window stands still now and then."""
 
 FILTERS = {f"{ending[1:].upper()} (*{ending})": ending for ending in FORMATS}
 LOOK_MS = 150
@@ -98,6 +98,9 @@ class FigureSection(Section):
         rows: list[Any] = [choices, self.bars, self.caption, self.save]
         panel = Container(widgets=rows, labels=False)
         choices.margins = panel.margins = (0, 0, 0, 0)
+        for box in (self.place, self.label):  # a long name of a class widens no dock
+            box.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+            box.native.setMinimumContentsLength(8)
         self.addWidget(panel.native)
 
     def _choose(self, _value: object) -> None:
@@ -125,6 +128,11 @@ class FigureSection(Section):
                 self.expand(animate=False)  # to its new height
 
     def _choose_file(self) -> None:
+        try:
+            self.export.freeze(self.label.value or None)
+        except FigureError as error:  # before a name is asked for
+            self._controller.told.emit(str(error), True)
+            return
         images = self._controller.checked()
         beginning = suggested(images[-1], ".png") if images else ""
         path, chosen = QFileDialog.getSaveFileName(self, "Save a figure", beginning, ";;".join(FILTERS))

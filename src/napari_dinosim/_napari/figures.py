@@ -11,11 +11,12 @@ from napari_dinosim._napari.coordinates import world_matrix
 from napari_dinosim._napari.label_book import SYMBOLS
 from napari_dinosim._napari.task import Task
 from napari_dinosim.errors import Cancelled
-from napari_dinosim.figure.panel import CLASS_MARKERS, Mark
+from napari_dinosim.figure.panel import CLASS_MARKERS, MapLook, Mark
 from napari_dinosim.panels import FrozenFigure
 from napari_dinosim.planes import axes_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from napari.layers import Image
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 COLOURS = 256
 OPACITY, LEAST_OPACITY = 0.5, 0.05
-"""Of a map over its image: where it has no layer yet, and at least."""
+"""Of a map over its image: where no map has a layer yet, and at least."""
 
 MARKERS = dict(zip(SYMBOLS, CLASS_MARKERS, strict=True))
 """What stands for napari's symbols of classes."""
@@ -45,6 +46,25 @@ class FigureExport(Task):
         super().__init__(controller.engine, "export")
         self._controller = controller
 
+    def freeze(self, label: str | None = None) -> FrozenFigure:
+        """Take all checked images that have a map, as they are now.
+
+        Parameters
+        ----------
+        label : str, optional
+            The class whose maps are drawn; by default the highest score of all.
+
+        Raises
+        ------
+        FigureError
+            If no checked image has a map.
+        """
+        searched = self._controller.offering.checked()[::-1]  # the lowest was opened first
+        session = self._controller.session
+        shown = {found.key: found.image for found in searched if found.key in session.inputs}
+        sizes = {key: pixel_size(image, axes_of(session.shown_plane(key))) for key, image in shown.items()}
+        return FrozenFigure.of(session, list(shown), label, sizes, self._looks(shown, label))
+
     def write(self, target: Path, dpi: float, *, over: bool, label: str | None = None, **looks: Any) -> None:
         """Draw all checked images that have a map, as they are now, and write the figure.
 
@@ -57,7 +77,7 @@ class FigureExport(Task):
         over : bool
             Whether maps lie over the images, as opaque as on screen, or beside them.
         label : str, optional
-            The class whose maps are drawn; by default the highest score of all.
+            As of :meth:`freeze`.
         **looks
             Further parameters of :func:`napari_dinosim.draw_figure`.
 
@@ -66,17 +86,9 @@ class FigureExport(Task):
         FigureError
             If no checked image has a map.
         """
-        searched = self._controller.offering.checked()[::-1]  # the lowest was opened first
-        session = self._controller.session
-        keys = [found.key for found in searched if found.key in session.inputs]
-        sizes = {
-            found.key: pixel_size(found.image, axes_of(session.shown_plane(found.key)))
-            for found in searched
-            if found.key in keys
-        }
-        frozen = FrozenFigure.of(session, keys, label, sizes)
-        looks = {**self._looks(keys, label, over), **looks}
-        left_out = len(searched) - len(frozen.panels)
+        frozen = self.freeze(label)
+        looks = {"marks": self._marks(), "overlay": OPACITY if over else None, **looks}
+        left_out = len(self._controller.offering.checked()) - len(frozen.panels)
 
         def work(job: Job[Path]) -> Path:
             from napari_dinosim.figure import save_figure
@@ -97,18 +109,12 @@ class FigureExport(Task):
 
         self.start(work, done, "Cancelled: no figure was written.")
 
-    def _looks(self, keys: list[str], label: str | None, over: bool) -> dict[str, Any]:
-        """Colours, range and opacity as a person may have set them on the first map, and the marks of labels."""
-        looks: dict[str, Any] = {"marks": self._marks(), "overlay": OPACITY if over else None}
-        layer = next((layer for key in keys if (layer := self._layer(key, label)) is not None), None)
-        if layer is None:
-            return looks
-        low, high = layer.contrast_limits
-        looks["limits"] = float(low), float(high)
-        looks["colormap"] = np.asarray(layer.colormap.map(np.linspace(0, 1, COLOURS)))
-        if over:
-            looks["overlay"] = max(LEAST_OPACITY, float(layer.opacity))
-        return looks
+    def _looks(self, keys: Iterable[str], label: str | None) -> dict[str, MapLook]:
+        """Colours, range and opacity of each map as a person may have set them; of the first, where there is none."""
+        layers = {key: self._layer(key, label) for key in keys}
+        looks = {key: look_of(layer) for key, layer in layers.items() if layer is not None}
+        first = next(iter(looks.values()), None)
+        return {} if first is None else {key: looks.get(key, first) for key in layers}
 
     def _layer(self, key: str, label: str | None) -> Any:
         controller = self._controller
@@ -119,6 +125,13 @@ class FigureExport(Task):
         book = self._controller.prompts.labels.book
         looks = {label: book.look(label) for label in book.classes}
         return {label: Mark(look.colour, MARKERS[look.symbol]) for label, look in looks.items()}
+
+
+def look_of(layer: Image) -> MapLook:
+    """How a map looks on screen."""
+    low, high = layer.contrast_limits
+    colours = np.asarray(layer.colormap.map(np.linspace(0, 1, COLOURS)))
+    return MapLook(colours.clip(0, 1), (float(low), float(high)), max(LEAST_OPACITY, float(layer.opacity)))
 
 
 def pixel_size(image: Image, axes: Axes) -> PixelSize:

@@ -27,7 +27,7 @@ COVERS = {
     ),
 }
 UNITS = ("nanometer", "micrometer", "millimeter", "centimeter", "meter")
-FINER = [("1 value per patch", 1), ("2 × 2 per patch", 2), ("4 × 4 per patch", 4)]
+FINER = [("1 per patch", 1), ("2 × 2 per patch", 2), ("4 × 4 per patch", 4)]
 FINER_TIP = (
     "Finer maps, by averaging embeddings over shifted windows: four or sixteen times the work and memory. "
     "They show edges better; what a patch means stays the same."

@@ -1,14 +1,15 @@
-"""Draws images beside their maps, or under them, with one colour bar, scale bars and the prompts."""
+"""Draws images beside their maps, or under them, with colour bars, scale bars and the prompts."""
 
 from __future__ import annotations
 
 import math
 import textwrap
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_dinosim.errors import FigureError
+from napari_dinosim.figure.colours import LABELS, colours_of
 from napari_dinosim.figure.panel import marks_of
 from napari_dinosim.figure.scale_bar import draw_bar
 from napari_dinosim.prompts import POSITIVE
@@ -17,27 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from matplotlib.axes import Axes
-    from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
     from numpy.typing import NDArray
 
+    from napari_dinosim.figure.colours import Colours, Scale
     from napari_dinosim.figure.panel import Mark, Panel
     from napari_dinosim.regions import Region
-
-Scale = Literal["plane", "stack", "shared", "cosine"]
-"""Over what maps are stretched, in a session's words; ``"cosine"``: raw scores."""
-
-LABELS: dict[str, str] = {
-    "plane": "similarity, min–max normalised per image",
-    "stack": "similarity, min–max normalised per stack",
-    "shared": "similarity, min–max normalised over all images",
-    "cosine": "cosine similarity",
-}
-"""What the colour bar says."""
-
-SEQUENTIAL, DIVERGING = "viridis", "RdBu_r"
-"""Colormaps of stretched maps, and of raw scores, whose middle means unrelated."""
 
 WIDTH, LEAST_CELL = 10.0, 2.0
 """Width of a figure, and of a picture in it at least, in inches."""
@@ -49,7 +36,7 @@ ONE_COLUMN, TWO_COLUMNS = 4, 12
 """Pairs of pictures up to which there is one beside the other, or two."""
 
 BAR_WIDTH, TITLE_HEIGHT, MARGIN = 1.1, 0.35, 0.65
-"""Inches for the colour bar; for the title of each picture; for what is above and below all of them."""
+"""Inches for a colour bar; for the title of each picture; for what is above and below all of them."""
 
 CAPTION_WIDTH = 13
 """Letters of a caption to an inch."""
@@ -85,7 +72,8 @@ def draw_figure(
     columns : int, optional
         Images in a row; by default as many as look well.
     scale : {"plane", "stack", "shared", "cosine"}
-        Over what the maps are stretched, if at all; told beside the colour bar, which all maps share.
+        Over what the maps are stretched, if at all; told beside the colour bar, which all maps share whose colours are
+        the same. Where a panel has others, each map has a bar of its own.
     limits : (low, high), optional
         Values of the first and the last colour; by default 0 and 1, of raw scores −1 and 1, or more where they are.
     colormap : str or ndarray of shape (N, 3) or (N, 4), optional
@@ -114,25 +102,42 @@ def draw_figure(
     """
     _refuse(panels, overlay, columns)
     marks = marks_of(label for panel in panels for label in panel.labels) | dict(marks or {})
-    figure, rows = _frame(panels, 1 if overlay is not None else 2, columns)
-    heat = {"cmap": _table(colormap, scale), "alpha": overlay, "interpolation": "nearest"}
-    heat["vmin"], heat["vmax"] = limits or _limits(panels, scale)
-    shown = [_draw(panel, places, heat, marks, scale_bars) for panel, places in zip(panels, rows, strict=True)]
-    figure.colorbar(shown[0], ax=figure.axes, label=LABELS[scale], shrink=0.8)
+    colours = colours_of(panels, scale, limits, colormap)
+    alike = all(one == colours[0] for one in colours)
+    figure, rows = _frame(panels, 1 if overlay is not None else 2, columns, one_bar=alike)
+    shown = [
+        _draw(panel, places, _heat(panel, one, overlay), marks, scale_bars)
+        for panel, places, one in zip(panels, rows, colours, strict=True)
+    ]
+    if alike:
+        figure.colorbar(shown[0], ax=figure.axes, label=LABELS[scale], shrink=0.8)
+    else:
+        for image, places in zip(shown, rows, strict=True):
+            bar = figure.colorbar(image, ax=places[-1], shrink=0.8)
+            bar.set_label(LABELS[scale].replace(", ", "\n"), fontsize=8)
     _finish(figure, panels, marks, title, caption)
     return figure
 
 
-def _frame(panels: Sequence[Panel], per: int, columns: int | None) -> tuple[Figure, list[list[Axes]]]:
-    """Make an empty figure, and the places of each panel in it."""
+def _heat(panel: Panel, colours: Colours, overlay: float | None) -> dict[str, Any]:
+    """How the map of a panel is drawn, in the words of ``imshow``."""
+    low, high = colours.limits
+    own = None if panel.look is None else panel.look.opacity
+    opacity = own if own is not None and overlay is not None else overlay
+    return {"cmap": colours.table, "vmin": low, "vmax": high, "alpha": opacity, "interpolation": "nearest"}
+
+
+def _frame(panels: Sequence[Panel], per: int, columns: int | None, *, one_bar: bool) -> tuple[Figure, list[list[Axes]]]:
+    """Make an empty figure, with room for one colour bar or one for each map, and the places of each panel in it."""
     from matplotlib.figure import Figure
 
     across = columns or _columns(len(panels), per)
     down = -(-len(panels) // across)
-    cell = max(LEAST_CELL, (WIDTH - BAR_WIDTH) / (across * per))
+    bars = BAR_WIDTH * (1 if one_bar else across)
+    cell = max(LEAST_CELL, (WIDTH - bars) / (across * per))
     tallest = float(np.clip(max(panel.proportion for panel in panels), FLATTEST, TALLEST))
     height = MARGIN + down * (cell * tallest + TITLE_HEIGHT * (3 - per))
-    figure = Figure(figsize=(cell * across * per + BAR_WIDTH, height), layout="constrained")
+    figure = Figure(figsize=(cell * across * per + bars, height), layout="constrained")
     axes = figure.subplots(down, across * per, squeeze=False).ravel().tolist()
     for axis in axes:
         axis.set_axis_off()
@@ -153,24 +158,6 @@ def _columns(count: int, per: int) -> int:
     if per == 1:
         return math.ceil(math.sqrt(count))
     return 1 if count <= ONE_COLUMN else 2 if count <= TWO_COLUMNS else 3
-
-
-def _limits(panels: Sequence[Panel], scale: Scale) -> tuple[float, float]:
-    """Range of the colours; scores that negative prompts were subtracted from reach beyond −1 and 1."""
-    if scale != "cosine":
-        return 0.0, 1.0
-    largest = max(float(np.abs(panel.heat[np.isfinite(panel.heat)]).max(initial=0)) for panel in panels)
-    most = 1.0 if largest <= 1 + 1e-5 else 2.0
-    return -most, most
-
-
-def _table(colormap: str | NDArray[Any] | None, scale: Scale) -> Colormap:
-    from matplotlib import colormaps
-    from matplotlib.colors import ListedColormap
-
-    if colormap is None:
-        colormap = DIVERGING if scale == "cosine" else SEQUENTIAL
-    return colormaps[colormap] if isinstance(colormap, str) else ListedColormap(np.asarray(colormap))
 
 
 def _draw(

@@ -49,6 +49,34 @@ CLASS_MARKERS = "o", "s", "^", "D", "*", "v", "p", "h"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class MapLook:
+    """How the map of one image is drawn, where not as the figure's others.
+
+    Parameters
+    ----------
+    colormap : str or ndarray of shape (N, 3) or (N, 4), optional
+        A name of matplotlib's, or colours in [0, 1].
+    limits : (low, high), optional
+        Values of the first and the last colour.
+    opacity : float, optional
+        In (0, 1], where maps lie over the images.
+
+    Raises
+    ------
+    FigureError
+        If the opacity is another one.
+    """
+
+    colormap: str | NDArray[Any] | None = None
+    limits: tuple[float, float] | None = None
+    opacity: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.opacity is not None and not 0 < self.opacity <= 1:
+            raise FigureError(f"map look: found an opacity of {self.opacity:g}, expected one above 0, at most 1.")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Panel:
     """One image of a figure, and its map.
 
@@ -74,6 +102,8 @@ class Panel:
         Of the pixel size, such as ``"µm"``; ``"pixel"`` where it is not known.
     regions : sequence of RegionPrompt
         Shapes and objects that were prompts here.
+    look : MapLook, optional
+        How its map is drawn; by default as the figure's others.
 
     Raises
     ------
@@ -91,6 +121,7 @@ class Panel:
     pixel_size: float | tuple[float, float] = 1.0
     unit: str = "pixel"
     regions: Sequence[RegionPrompt] = ()
+    look: MapLook | None = None
     steps: tuple[float, float] = field(init=False, repr=False)
     """Pixel size along y and x."""
 
