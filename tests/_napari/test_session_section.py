@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QFileDialog
 from events import spin
 from napari_dinosim._napari.resolution import Cover, Resolution
 from napari_dinosim._napari.session_section import SessionSection
+from napari_dinosim.errors import WeightsNotFoundError
 from napari_dinosim.records.files import load_session
 from napari_dinosim.records.replay import replay
 from pictures import colours
@@ -103,6 +104,33 @@ def test_a_file_that_is_gone_is_asked_for(desk, folder, monkeypatch):
     assert "is not here" in answer("Locate…")
     assert spin(20, lambda: len(found.session.prompts) == 3), found.widget.message.value
     assert sorted(layers_of(found)) == ["2", "one"]
+
+
+def test_weights_that_are_gone_are_asked_for(desk, folder, monkeypatch):
+    found, section = opened(desk, folder, "one")
+    found.controller.change_encoder(name="own", weights=str(folder / "own.pth"))
+    (folder / "own.pth").touch()
+    found.start()
+    save(found, section, monkeypatch, folder / "session.json")
+    close(found)
+    (folder / "own.pth").rename(folder / "other.pth")
+    found.encoders.load_error = WeightsNotFoundError("planted")
+    found, section = opened(desk, folder)
+    begin(section, monkeypatch, folder / "session.json")
+    assert answer("Open without") == (
+        f"The weights of its encoder are not here; without them there will be no maps:\n\n{folder / 'own.pth'}"
+    )
+    text = answer("Cancel")
+    assert f"weights of the encoder: found no file {folder / 'own.pth'}, expected own@planted" in text
+    assert text.endswith("There will be no maps until its weights are here.")
+    found.encoders.load_error = None
+    begin(section, monkeypatch, folder / "session.json")
+    assert spin(20, lambda: question() is not None)
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(folder / "other.pth"), ""))
+    answer("Locate…")
+    assert spin(20, lambda: len(layers_of(found)) == 1 and not section.opening.running), found.widget.message.value
+    found.wait()
+    assert found.session.encoder.weights == str(folder / "other.pth")
 
 
 def test_points_that_are_there_are_asked_about(desk, folder, monkeypatch):
