@@ -11,8 +11,15 @@ import tifffile
 from qtpy.QtWidgets import QFileDialog
 
 from events import spin
+from napari_dinosim._napari.features_section import FeaturesSection
+from napari_dinosim._napari.figure_section import FigureSection
+from napari_dinosim._napari.matches_section import MatchesSection
+from napari_dinosim._napari.objects_section import ObjectsSection
 from napari_dinosim._napari.resolution import Cover, Resolution
+from napari_dinosim._napari.scores_section import ScoresSection
+from napari_dinosim._napari.segment_section import SegmentSection
 from napari_dinosim._napari.session_section import SessionSection
+from napari_dinosim.analysis.recipe import Segmentation
 from napari_dinosim.errors import WeightsNotFoundError
 from napari_dinosim.records.files import load_session
 from napari_dinosim.records.replay import replay
@@ -234,3 +241,36 @@ def test_without_a_point_in_what_is_embedded_there_is_nothing_to_save(desk, fold
     section.buttons[2].native.click()
     assert "Press Start, click, and save then." in found.widget.message.value
     assert not (folder / "points.json").exists()
+
+
+def test_what_is_chosen_outlives_a_closed_widget(desk, folder, monkeypatch):
+    found, section = opened(desk, folder, "one")
+    found.start()
+    found.click(layers_of(found)["one"], A)
+    save(found, section, monkeypatch, folder / "points.json", 2)
+    begin(section, monkeypatch, folder / "points.json", 3)
+    assert spin(10, lambda: len(found.controller.prompts.loose) == 1)
+    first, segmentation = found.controller, Segmentation(0.25, "cosine", minimum_size=40)
+    first.combine("mean")
+    first.embed_scope("plane")
+    first.stretch_over("cosine")
+    first.limit_matches(0.3)
+    found.widget.section(MatchesSection).count.setValue(7)
+    found.widget.section(FeaturesSection).count.value = 9
+    found.widget.section(FigureSection).dpi.value = 120
+    first.tools.choose(segmentation=segmentation, likeness=0.65)
+    found.wait()
+    kept = first.kept()
+    found.viewer.window.remove_dock_widget(found.dock)
+    spin(0.2)
+    found.dock, found.widget = found.viewer.window.add_plugin_dock_widget("napari-dinosim")
+    assert found.widget.controller is not first
+    assert found.widget.controller.kept() == kept
+    assert (kept.combine, kept.scope, kept.normalisation, kept.threshold) == ("mean", "plane", "cosine", 0.3)
+    assert found.widget.section(SessionSection).loose.text() == "1 point of a file looked for."
+    assert found.widget.section(MatchesSection).count.value() == 7
+    assert found.widget.section(FeaturesSection).count.value == 9
+    assert found.widget.section(FigureSection).dpi.value == 120
+    assert found.widget.section(ObjectsSection).least.value() == pytest.approx(0.65)
+    assert found.widget.section(SegmentSection).size.text() == "40"
+    assert found.widget.section(ScoresSection).threshold.value() == pytest.approx(0.3)
