@@ -11,8 +11,16 @@ import tifffile
 from qtpy.QtWidgets import QFileDialog
 
 from events import spin
+from napari_dinosim._napari.features_section import FeaturesSection
+from napari_dinosim._napari.figure_section import FigureSection
+from napari_dinosim._napari.matches_section import MatchesSection
+from napari_dinosim._napari.objects_section import ObjectsSection
 from napari_dinosim._napari.resolution import Cover, Resolution
+from napari_dinosim._napari.scores_section import ScoresSection
+from napari_dinosim._napari.segment_section import SegmentSection
 from napari_dinosim._napari.session_section import SessionSection
+from napari_dinosim.analysis.recipe import Segmentation
+from napari_dinosim.errors import WeightsNotFoundError
 from napari_dinosim.records.files import load_session
 from napari_dinosim.records.replay import replay
 from pictures import colours
@@ -103,6 +111,33 @@ def test_a_file_that_is_gone_is_asked_for(desk, folder, monkeypatch):
     assert "is not here" in answer("Locate…")
     assert spin(20, lambda: len(found.session.prompts) == 3), found.widget.message.value
     assert sorted(layers_of(found)) == ["2", "one"]
+
+
+def test_weights_that_are_gone_are_asked_for(desk, folder, monkeypatch):
+    found, section = opened(desk, folder, "one")
+    found.controller.change_encoder(name="own", weights=str(folder / "own.pth"))
+    (folder / "own.pth").touch()
+    found.start()
+    save(found, section, monkeypatch, folder / "session.json")
+    close(found)
+    (folder / "own.pth").rename(folder / "other.pth")
+    found.encoders.load_error = WeightsNotFoundError("planted")
+    found, section = opened(desk, folder)
+    begin(section, monkeypatch, folder / "session.json")
+    assert answer("Open without") == (
+        f"The weights of its encoder are not here; without them there will be no maps:\n\n{folder / 'own.pth'}"
+    )
+    text = answer("Cancel")
+    assert f"weights of the encoder: found no file {folder / 'own.pth'}, expected own@planted" in text
+    assert text.endswith("There will be no maps until its weights are here.")
+    found.encoders.load_error = None
+    begin(section, monkeypatch, folder / "session.json")
+    assert spin(20, lambda: question() is not None)
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(folder / "other.pth"), ""))
+    answer("Locate…")
+    assert spin(20, lambda: len(layers_of(found)) == 1 and not section.opening.running), found.widget.message.value
+    found.wait()
+    assert found.session.encoder.weights == str(folder / "other.pth")
 
 
 def test_points_that_are_there_are_asked_about(desk, folder, monkeypatch):
@@ -206,3 +241,36 @@ def test_without_a_point_in_what_is_embedded_there_is_nothing_to_save(desk, fold
     section.buttons[2].native.click()
     assert "Press Start, click, and save then." in found.widget.message.value
     assert not (folder / "points.json").exists()
+
+
+def test_what_is_chosen_outlives_a_closed_widget(desk, folder, monkeypatch):
+    found, section = opened(desk, folder, "one")
+    found.start()
+    found.click(layers_of(found)["one"], A)
+    save(found, section, monkeypatch, folder / "points.json", 2)
+    begin(section, monkeypatch, folder / "points.json", 3)
+    assert spin(10, lambda: len(found.controller.prompts.loose) == 1)
+    first, segmentation = found.controller, Segmentation(0.25, "cosine", minimum_size=40)
+    first.combine("mean")
+    first.embed_scope("plane")
+    first.stretch_over("cosine")
+    first.limit_matches(0.3)
+    found.widget.section(MatchesSection).count.setValue(7)
+    found.widget.section(FeaturesSection).count.value = 9
+    found.widget.section(FigureSection).dpi.value = 120
+    first.tools.choose(segmentation=segmentation, likeness=0.65)
+    found.wait()
+    kept = first.kept()
+    found.viewer.window.remove_dock_widget(found.dock)
+    spin(0.2)
+    found.dock, found.widget = found.viewer.window.add_plugin_dock_widget("napari-dinosim")
+    assert found.widget.controller is not first
+    assert found.widget.controller.kept() == kept
+    assert (kept.combine, kept.scope, kept.normalisation, kept.threshold) == ("mean", "plane", "cosine", 0.3)
+    assert found.widget.section(SessionSection).loose.text() == "1 point of a file looked for."
+    assert found.widget.section(MatchesSection).count.value() == 7
+    assert found.widget.section(FeaturesSection).count.value == 9
+    assert found.widget.section(FigureSection).dpi.value == 120
+    assert found.widget.section(ObjectsSection).least.value() == pytest.approx(0.65)
+    assert found.widget.section(SegmentSection).size.text() == "40"
+    assert found.widget.section(ScoresSection).threshold.value() == pytest.approx(0.3)

@@ -158,6 +158,20 @@ def test_a_file_says_first_what_it_is(tmp_path):
     assert load_session(path) == record()
 
 
+def test_weights_are_found_where_they_lie_as_seen_from_the_file(tmp_path):
+    here = tmp_path / "here"
+    (here / "weights").mkdir(parents=True)
+    (here / "weights" / "own.pth").touch()
+    choice = EncoderChoice("", str(here / "weights" / "own.pth"))
+    path = save_session(replace(record(), encoder=EncoderRecord(choice, "own@1")), here / "a.json")
+    assert load_session(path).encoder == EncoderRecord(choice, "own@1", "weights/own.pth")
+    here.rename(tmp_path / "there")
+    found = load_session(tmp_path / "there" / "a.json").encoder
+    assert found.choice.weights == str(tmp_path / "there" / "weights" / "own.pth")
+    (tmp_path / "there" / "weights" / "own.pth").unlink()
+    assert load_session(tmp_path / "there" / "a.json").encoder.choice == choice
+
+
 FAULTS = [
     ('"y": 20.5', '"y": "abc"', r"field prompts\[0\]\.place\.y: found 'abc', expected a valid number"),
     ('"y": 20.5', '"y": NaN', r"field prompts\[0\]\.place\.y: found nan, expected a finite number"),

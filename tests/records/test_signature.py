@@ -33,6 +33,61 @@ def test_the_same_on_disk_and_in_memory(tmp_path, shape, rgb):
     assert sign(data, rgb=rgb) == sign(stored, rgb=rgb) == sign(lazy, rgb=rgb) == sign(swapped, rgb=rgb)
 
 
+@pytest.mark.parametrize(
+    ("shape", "chunks", "rgb"),
+    [
+        ((900, 1300), (900, 1300), False),
+        ((5, 600, 700), (3, 600, 700), False),
+        ((1200, 900, 3), (500, 610, 3), True),
+        ((2100, 2300), (1000, 2300), False),
+    ],
+)
+def test_each_chunk_is_read_once(shape, chunks, rgb):
+    data = np.random.default_rng(2).integers(0, 250, shape, np.uint8)
+    read = []
+
+    def load(block_info):
+        where = block_info[None]["array-location"]
+        read.append(tuple(map(tuple, where)))
+        return data[tuple(slice(*span) for span in where)]
+
+    lazy = da.map_blocks(load, chunks=da.core.normalize_chunks(chunks, shape), dtype=np.uint8, meta=data[:0])
+    assert sign(lazy, rgb=rgb) == sign(data, rgb=rgb)
+    assert len(set(read)) == len(read) == np.prod(lazy.numblocks)
+
+
+def test_thin_chunks_are_read_at_most_twice():
+    data, read = np.zeros((1100, 1500), np.uint8), []
+
+    class Strips(Counting):
+        chunks = (10, 1500)
+
+        def __getitem__(self, place):
+            rows, _ = place
+            read.extend(range(rows.start // 10, -(-min(rows.stop, 1100) // 10)))
+            return data[place]
+
+    assert sign(Strips((1100, 1500), np.uint8)) == sign(data)
+    assert max(np.bincount(read)) <= 2
+
+
+def test_a_chunk_that_cannot_be_read_is_a_broken_part_of_its_tiles_alone():
+    data = np.random.default_rng(3).integers(0, 250, (600, 900), np.uint8)
+
+    class Broken:
+        shape, dtype = data.shape, data.dtype
+
+        def __getitem__(self, place):
+            if place[1].stop > 512:
+                raise OSError("planted")
+            return data[place]
+
+    class InChunks(Broken):
+        chunks = (600, 450)
+
+    assert sign(InChunks()) == sign(Broken()) != sign(data)
+
+
 @pytest.mark.parametrize("shape", [(2048, 2048), (300, 500), (7, 300, 700), (1, 1)])
 def test_every_pixel_counts_up_to_2048_by_2048(shape):
     data = np.zeros(shape, np.uint8)

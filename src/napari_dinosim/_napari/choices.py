@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
+from napari_dinosim._napari.kept import KeptChoices
 from napari_dinosim._napari.map_looks import redress
 from napari_dinosim._napari.preferences import with_blocks
 from napari_dinosim._napari.roles import key_of
@@ -61,6 +62,20 @@ class Choices:
         self.combined_by: Combine = "max"
         self.shows_patches = False
         self.tools = Tools()
+
+    def kept(self) -> KeptChoices:
+        """Return what is chosen for all images, to be given to :meth:`restore`."""
+        session, loose = self.session, self.prompts.loose
+        scope, normalisation, threshold = session.scope, session.normalisation, session.threshold
+        return KeptChoices(self.combined_by, scope, normalisation, threshold, loose, self.tools.choices)
+
+    def restore(self, kept: KeptChoices) -> None:
+        """Choose again what was chosen, before any widget shows it; maps that were left look so already."""
+        self.combined_by, self.prompts.loose = kept.combine, kept.loose
+        self.session.set_scope(kept.scope)
+        self.session.set_normalisation(kept.normalisation)
+        self.session.set_threshold(kept.threshold)
+        self.tools.restore(kept.tools)
 
     def read_prompts(self) -> None:
         """Replace the session's prompts by what the points say."""

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from napari_dinosim.records.images import ChannelRecord, ImageRecord, Signature
     from napari_dinosim.records.values import EncoderRecord, SessionRecord
 
+WEIGHTS = "weights of the encoder"
+"""What differs where there are none."""
+
 NEAR = 1e-6
 """Relative difference of limits that is none: napari keeps them in float32 here and there."""
 
@@ -107,7 +110,8 @@ def encoder_differences(record: EncoderRecord, slot: EncoderSlot) -> tuple[Encod
         choice = replace(choice, device="auto", precision="auto")
         return choice, differences + encoder_differences(replace(record, choice=choice), slot)[1]
     except WeightsNotFoundError:
-        return choice, [*differences, Difference("encoder", "no weights on this computer", expected)]
+        found = "none on this computer" if choice.weights is None else f"no file {choice.weights}"
+        return choice, [*differences, Difference(WEIGHTS, found, expected)]
     except DinosimError as error:
         return choice, [*differences, Difference("encoder", str(error), expected)]
     return choice, differences + ([] if found == expected else [Difference("encoder", found, expected)])

@@ -95,6 +95,7 @@ class FeaturesSection(Section):
         for signal in self._signals():
             signal.connect(self._on_change)
         choose, self._show = guarded(self._choose), guarded(self.show_choices)
+        self.show_choices()
         for box in (self.method, self.count):
             box.changed.connect(choose)
         self._controller.tools.restored.connect(self._show)

@@ -81,6 +81,7 @@ class FigureSection(Section):
         self._on_change = lambda *_changed: self._look()
         controller.row_changed.connect(self._on_change)
         choose, self._show = guarded(self._choose), guarded(self.show_choices)
+        self.show_choices()
         for control in (self.place, self.dpi, self.bars, self.caption):
             control.changed.connect(choose)
         controller.tools.restored.connect(self._show)

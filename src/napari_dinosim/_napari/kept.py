@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from napari_dinosim._napari.limits import Intensities
     from napari_dinosim._napari.resolution import Resolution
+    from napari_dinosim.plan import Scope
+    from napari_dinosim.prompts import Combine, LoosePrompt
+    from napari_dinosim.records.tools import ToolChoices
+    from napari_dinosim.scoring import Normalisation
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +35,26 @@ class Kept:
     channel_axes: tuple[tuple[str, int], ...]
     intensities: Intensities
     resolution: Resolution
+
+
+@dataclass(frozen=True, slots=True)
+class KeptChoices:
+    """What a person chose for all images of a viewer, for the time after the widget was closed.
+
+    Parameters
+    ----------
+    combine : {"max", "mean", "top"}
+    scope : {"all", "plane", "field"}
+    normalisation : {"plane", "stack", "shared", "cosine"}
+    threshold : float, optional
+    loose : tuple of LoosePrompt
+        Prompts from files.
+    tools : ToolChoices
+    """
+
+    combine: Combine
+    scope: Scope
+    normalisation: Normalisation
+    threshold: float | None
+    loose: tuple[LoosePrompt, ...]
+    tools: ToolChoices

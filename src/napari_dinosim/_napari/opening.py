@@ -8,8 +8,6 @@ cancels finds the viewer as it was.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,58 +25,25 @@ from napari_dinosim._napari.questions import ask
 from napari_dinosim._napari.roles import is_image, key_of
 from napari_dinosim._napari.seen import SeenLayer, put_back, see, sign_layers
 from napari_dinosim._napari.task import Task
+from napari_dinosim._napari.under_way import UnderWay, counted, said_of_differences, said_of_missing
 from napari_dinosim.records.files import load_session
-from napari_dinosim.records.matching import OpenLayer, file_of, gone, match, moved
-from napari_dinosim.records.values import Difference, listed
+from napari_dinosim.records.matching import OpenLayer, file_of, match, moved
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari.layers import Image, Layer
+    from napari.layers import Image
     from qtpy.QtWidgets import QWidget
 
     from napari_dinosim._napari.controller import Controller
     from napari_dinosim.engine import Job
     from napari_dinosim.errors import DinosimError
     from napari_dinosim.loading import EncoderChoice
-    from napari_dinosim.records.images import ChannelRecord, LayerRecord, Signature
-    from napari_dinosim.records.values import SessionRecord
+    from napari_dinosim.records.images import LayerRecord, Signature
+    from napari_dinosim.records.values import Difference, SessionRecord
 
 UNCHANGED = "Nothing was changed."
 LOCATE, WITHOUT, ANYWAY, REPLACE, ADD = "Locate…", "Open without", "Open anyway", "Replace", "Keep both"
-MOST_LISTED = 12
-"""Differences that are listed; of more, how many there are."""
-
-
-@dataclass(slots=True, eq=False)
-class _Under:
-    """A session on its way."""
-
-    path: Path
-    record: SessionRecord
-    signatures: dict[str, Signature]
-    opened: list[Layer] = field(default_factory=list)
-    """Layers that were opened for it."""
-    without: bool = False
-    """Whether the person goes on without what is gone."""
-
-    @property
-    def layers(self) -> list[LayerRecord]:
-        """Layers of all its images."""
-        return [layer for image in self.record.images for layer in image.layers]
-
-    @property
-    def places(self) -> list[range]:
-        """Where in these the layers of each image are."""
-        ends = list(accumulate(len(image.layers) for image in self.record.images))
-        return [range(end - len(image.layers), end) for image, end in zip(self.record.images, ends, strict=True)]
-
-    @property
-    def channels(self) -> list[ChannelRecord | None]:
-        """How each of these looked, where that counts."""
-        alone: list[tuple[ChannelRecord | None, ...]]
-        alone = [image.channels if len(image.layers) > 1 else (None,) for image in self.record.images]
-        return [channel for channels in alone for channel in channels]
 
 
 class Opening(Task):
@@ -94,7 +59,7 @@ class Opening(Task):
     def __init__(self, controller: Controller, parent: QWidget) -> None:
         super().__init__(controller.engine)
         self._controller, self._viewer, self._parent = controller, controller.viewer, parent
-        self._under: _Under | None = None
+        self._under: UnderWay | None = None
 
     def open_session(self, path: Path) -> None:
         """Open a session from a file."""
@@ -105,7 +70,7 @@ class Opening(Task):
             return record, sign_layers(seen, job)
 
         def done(found: tuple[SessionRecord, dict[str, Signature]]) -> None:
-            self._under = _Under(path.absolute(), *found)
+            self._under = UnderWay(path.absolute(), *found)
             self._match(self._under)
 
         self.start(work, done, UNCHANGED)
@@ -118,20 +83,18 @@ class Opening(Task):
     def _seen(self) -> list[SeenLayer]:
         return [see(layer) for layer in self._images()]
 
-    def _matched(self, under: _Under) -> dict[int, OpenLayer]:
+    def _matched(self, under: UnderWay) -> dict[int, OpenLayer]:
         """Find the session's layers among those that are open and signed."""
         here = [seen.opened(under.signatures[seen.key]) for seen in self._seen() if seen.key in under.signatures]
         return match(under.layers, here, under.path.parent)
 
-    def _match(self, under: _Under) -> None:
+    def _match(self, under: UnderWay) -> None:
         """Ask about files that are gone, then open those that are not open."""
         found = self._matched(under)
-        missing = gone(under.record, [under.layers[index] for index in found], under.path.parent)
-        if not missing or under.without:
+        missing, weights = under.missing(found), under.missing_weights
+        if under.without or not (missing or weights):
             self._open_files(under, found)
             return
-        lines = [f"{layer.name}: {layer.path or 'came from no file'}" for layer in missing]
-        text = f"{_count(len(missing), 'image')} of this session {'is' if len(missing) == 1 else 'are'} not here:"
 
         def answered(answer: str) -> None:
             if answer == LOCATE:
@@ -142,17 +105,22 @@ class Opening(Task):
             else:
                 self._leave()
 
-        ask(self._parent, "Open session", "\n".join([text, "", *lines[:MOST_LISTED]]), [LOCATE, WITHOUT], answered)
+        ask(self._parent, "Open session", said_of_missing(missing, weights), [LOCATE, WITHOUT], answered)
 
-    def _locate(self, under: _Under, missing: Sequence[LayerRecord]) -> None:
+    def _locate(self, under: UnderWay, missing: Sequence[LayerRecord]) -> None:
         """Ask where each file is now; then match anew."""
         for layer in missing:
             chosen, _ = QFileDialog.getOpenFileName(self._parent, f"Where is {layer.name}?", str(under.path.parent))
             if chosen:
                 under.record = moved(under.record, layer, chosen)
+        if under.missing_weights:
+            name, folder = Path(under.missing_weights).name, str(under.path.parent)
+            chosen, _ = QFileDialog.getOpenFileName(self._parent, f"Where are the weights {name}?", folder)
+            if chosen:
+                under.weigh(chosen)
         self._match(under)
 
-    def _open_files(self, under: _Under, found: dict[int, OpenLayer]) -> None:
+    def _open_files(self, under: UnderWay, found: dict[int, OpenLayer]) -> None:
         """Open what is not open as napari opens it, the lowest first, and sign it."""
         lowest_first = (place for places in reversed(under.places) for place in places)
         wanted = [under.layers[place] for place in lowest_first if place not in found]
@@ -177,7 +145,7 @@ class Opening(Task):
 
         self.start(work, done, UNCHANGED)
 
-    def _open(self, under: _Under, before: set[str], what: str | tuple[str, str], reader: str | None) -> None:
+    def _open(self, under: UnderWay, before: set[str], what: str | tuple[str, str], reader: str | None) -> None:
         """Open one file or sample; what goes wrong is told, and the image is then missing."""
         try:
             if isinstance(what, tuple):
@@ -202,7 +170,7 @@ class Opening(Task):
 
     # ---- what differs --------------------------------------------------------------------------------------------
 
-    def _compare(self, under: _Under) -> None:
+    def _compare(self, under: UnderWay) -> None:
         """Put what was opened where it lay, and have a worker find what differs."""
         found = self._matched(under)
         layers = {key_of(layer): layer for layer in self._images()}
@@ -225,14 +193,11 @@ class Opening(Task):
         self.start(work, lambda result: self._ask_about_differences(under, images, *result), UNCHANGED)
 
     def _ask_about_differences(
-        self, under: _Under, images: list[Compared], choice: EncoderChoice, differences: list[Difference]
+        self, under: UnderWay, images: list[Compared], choice: EncoderChoice, differences: list[Difference]
     ) -> None:
         if not differences:
             self._ask_about_points(under, images, choice)
             return
-        more = len(differences) - MOST_LISTED
-        shown = listed(differences[:MOST_LISTED]) + (f"\n… and {more} more" if more > 0 else "")
-        text = f"Since this session was saved, {_count(len(differences), 'thing')} changed:\n\n{shown}\n\n"
 
         def answered(answer: str) -> None:
             if answer == ANYWAY:
@@ -240,9 +205,9 @@ class Opening(Task):
             else:
                 self._leave()
 
-        ask(self._parent, "Open session", f"{text}Its maps will be others.", [ANYWAY], answered)
+        ask(self._parent, "Open session", said_of_differences(differences), [ANYWAY], answered)
 
-    def _ask_about_points(self, under: _Under, images: list[Compared], choice: EncoderChoice) -> None:
+    def _ask_about_points(self, under: UnderWay, images: list[Compared], choice: EncoderChoice) -> None:
         prompts, regions = self._controller.prompts, self._controller.regions
         here = {
             "point": 0 if prompts.layer is None else len(prompts.layer.data),
@@ -261,11 +226,11 @@ class Opening(Task):
                 self._leave()
 
         be, them = ("is", "it") if count == 1 else ("are", "them")
-        listed_here = ", ".join(_count(number, what) for what, number in here.items() if number)
+        listed_here = ", ".join(counted(number, what) for what, number in here.items() if number)
         text = f"There {be} already: {listed_here}. Replace {them} by the session's?"
         ask(self._parent, "Open session", text, [REPLACE, ADD], answered)
 
-    def _apply(self, under: _Under, images: list[Compared], choice: EncoderChoice, *, append: bool) -> None:
+    def _apply(self, under: UnderWay, images: list[Compared], choice: EncoderChoice, *, append: bool) -> None:
         self._under = None  # what was opened stays
         here = {image.record.key: image.searched for image in images}
         self.told.emit(apply_session(self._controller, under.record, choice, here, append=append), False)
@@ -291,8 +256,3 @@ class Opening(Task):
         for layer in [] if under is None else under.opened:
             if layer in self._viewer.layers:
                 self._viewer.layers.remove(layer)
-
-
-def _count(count: int, what: str) -> str:
-    one, *of = what.split(" ", 1)
-    return " ".join([str(count), one if count == 1 else f"{one}s", *of])

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from napari.components import ViewerModel
 
-    from napari_dinosim._napari.kept import Kept
+    from napari_dinosim._napari.kept import Kept, KeptChoices
     from napari_dinosim.loading import EncoderChoice
 
 _slot = EncoderSlot()
@@ -32,18 +32,30 @@ class _Held:
     users: set[int] = field(default_factory=set)
 
 
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """What a viewer's last widget was closed with."""
+
+    viewer: weakref.ref[ViewerModel]
+    encoder: EncoderChoice
+    images: Kept
+    choices: KeptChoices
+
+
 _controllers: dict[int, _Held] = {}
-_remembered: dict[int, tuple[weakref.ref[ViewerModel], EncoderChoice, Kept]] = {}
+_remembered: dict[int, _Left] = {}
 
 
 def acquire(viewer: ViewerModel, user: object) -> Controller:
     """Return the viewer's controller for a widget that will :func:`release` it."""
     viewer = getattr(viewer, "__wrapped__", viewer)  # napari hands plugins a proxy, whose layers are never identical
     if id(viewer) not in _controllers:
-        choice, kept = _last_choices(viewer)
+        left = _left_by(viewer)
+        choice = preferences.first_choice() if left is None else left.encoder
         _controllers[id(viewer)] = _hold(Controller(viewer, choice, _slot, patch_size))
-        if kept is not None:
-            _controllers[id(viewer)].controller.offering.restore(kept)
+        if left is not None:
+            _controllers[id(viewer)].controller.offering.restore(left.images)
+            _controllers[id(viewer)].controller.restore(left.choices)
     held = _controllers[id(viewer)]
     held.users.add(id(user))
     return held.controller
@@ -56,8 +68,9 @@ def release(controller: Controller, user: int) -> None:
         return
     held.users.discard(user)
     if not held.users:
-        kept = controller.offering.kept()
-        _remembered[id(controller.viewer)] = weakref.ref(controller.viewer), controller.session.encoder, kept
+        _remembered[id(controller.viewer)] = _Left(
+            weakref.ref(controller.viewer), controller.session.encoder, controller.offering.kept(), controller.kept()
+        )
         del _controllers[id(controller.viewer)]
         held.unwatch()
         controller.shutdown()
@@ -65,12 +78,10 @@ def release(controller: Controller, user: int) -> None:
         _slot.clear()
 
 
-def _last_choices(viewer: ViewerModel) -> tuple[EncoderChoice, Kept | None]:
-    """Choose what this viewer's widget was closed with, else the preferred encoder."""
-    reference, choice, kept = _remembered.pop(id(viewer), (None, None, None))
-    if reference is not None and choice is not None and reference() is viewer:
-        return choice, kept
-    return preferences.first_choice(), None
+def _left_by(viewer: ViewerModel) -> _Left | None:
+    """Return what this viewer's widget was closed with, where there was one."""
+    left = _remembered.pop(id(viewer), None)
+    return left if left is not None and left.viewer() is viewer else None
 
 
 def _hold(controller: Controller) -> _Held:

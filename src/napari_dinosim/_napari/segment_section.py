@@ -74,6 +74,7 @@ class SegmentSection(Section):
         self._fill()
         self._arrange()
         self._connect()
+        self.show_choices()
         self.entitle("Segment: map to labels")
 
     def _fill(self) -> None:

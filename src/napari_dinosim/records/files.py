@@ -5,11 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from napari_dinosim.errors import RecordError
+from napari_dinosim.records.making import absolute, relative_to
 from napari_dinosim.records.text import from_text, to_text
 from napari_dinosim.records.values import QueryRecord, SessionRecord
 
@@ -44,11 +46,18 @@ def save_session(record: SessionRecord, path: str | Path, *, overwrite: bool = F
         If the file is there and may not be replaced, the folder is not there or cannot be written, or the disk is full;
         nothing is changed then.
     """
+    weights, folder = record.encoder.choice.weights, Path(path).expanduser().absolute().parent
+    if weights is not None:
+        place = absolute(weights)
+        choice = replace(record.encoder.choice, weights=place)
+        record = replace(record, encoder=replace(record.encoder, choice=choice, relative=relative_to(place, folder)))
     return _write(to_text(record), Path(path), overwrite)
 
 
 def load_session(path: str | Path) -> SessionRecord:
     """Read a session from a file.
+
+    Where the encoder's weights are not where they were, but lie beside the file as they did, they are those.
 
     Raises
     ------
@@ -57,7 +66,13 @@ def load_session(path: str | Path) -> SessionRecord:
     NewerRecordError
         If a newer version of this program wrote it.
     """
-    return _read(SessionRecord, Path(path))
+    record = _read(SessionRecord, Path(path))
+    encoder, folder = record.encoder, Path(path).expanduser().absolute().parent
+    if encoder.choice.weights is None or encoder.relative is None or Path(encoder.choice.weights).exists():
+        return record
+    beside = Path(absolute(folder / encoder.relative)).resolve()
+    choice = replace(encoder.choice, weights=str(beside)) if beside.exists() else encoder.choice
+    return replace(record, encoder=replace(encoder, choice=choice))
 
 
 def save_query_record(record: QueryRecord, path: str | Path, *, overwrite: bool = False) -> Path:

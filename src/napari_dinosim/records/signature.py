@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_dinosim.errors import ImageError
+from napari_dinosim.records.chunks import Tiles
 from napari_dinosim.records.images import Signature
 from napari_dinosim.records.values import Difference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
 
 SIDE = 256
 """Side of a tile in pixels."""
@@ -29,7 +32,8 @@ def sign(data: Any, *, rgb: bool = False, told: Callable[[int, int], None] | Non
 
     Its planes are cut into tiles of 256 × 256 pixels. Where there are more than 64, 64 of them are read that are
     spread evenly over all planes, by their shape alone: the signature is the same for a file and for its copy in
-    memory, however they are cut into chunks. A change that touches none of them is not seen.
+    memory, however they are cut into chunks. A chunk in which several of them lie is read once. A change that touches
+    none of them is not seen.
 
     Parameters
     ----------
@@ -63,8 +67,8 @@ def sign(data: Any, *, rgb: bool = False, told: Callable[[int, int], None] | Non
         )
     digest = hashlib.sha256()
     places = list(_tiles(shape[:-1] if rgb else shape))
-    for done, place in enumerate(places, 1):
-        digest.update(_bytes(data, place))
+    for done, (place, tile) in enumerate(zip(places, Tiles(data, places), strict=True), 1):
+        digest.update(_bytes(data, place) if tile is None else _little_endian(tile))
         if told is not None:
             told(done, len(places))
     return Signature(shape, dtype.name, digest.hexdigest())
@@ -102,4 +106,8 @@ def _bytes(data: Any, place: tuple[int | slice, ...]) -> bytes:
         raise
     except Exception as error:  # noqa: BLE001 - whatever a file, a graph or a network throws; embedding tells it
         return f"unreadable: {type(error).__name__}".encode()
-    return np.ascontiguousarray(found, dtype=found.dtype.newbyteorder("<")).tobytes()
+    return _little_endian(found)
+
+
+def _little_endian(values: NDArray[Any]) -> bytes:
+    return np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<")).tobytes()

@@ -96,10 +96,13 @@ class EncoderRecord:
     identity : str, optional
         Name and hash of the weights, and what was done to the embeddings: ``"dinov3_vits16@1f2e3d4c-centred"``. None
         where nothing was embedded yet.
+    relative : str, optional
+        Where the weights file of the choice lay, as seen from the session file's folder.
     """
 
     choice: EncoderChoice
     identity: str | None = None
+    relative: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
