@@ -75,6 +75,25 @@ def test_the_planted_matches_are_found_in_order_and_jumped_to(bench, matching):
     assert matching.current == matching.matches[-1]
 
 
+def test_rings_come_above_labels_that_were_made_later(bench, matching):
+    first = bench.add(seen(), name="seen")
+    bench.add(planted(), name="searched", translate=(0, 300))
+    bench.start()
+    bench.point(first, (20, 40))
+    find(matching)
+    (layer,) = bench.ours("matches")
+    later = bench.viewer.add_labels(np.ones((40, 60), int), name="later")
+    later.mode = "paint"
+    bench.viewer.layers.selection.active = bench.prompts
+    matching.step(1)
+    order = [*bench.viewer.layers]
+    assert order.index(layer) == order.index(later) + 1
+    assert bench.viewer.layers.selection.active is bench.prompts
+    middle, number = layer.data[0], layer._view_text_coords[0][0]
+    assert number[0] < middle[0] - layer.size[1] / 2
+    assert number[1] > middle[1] + layer.size[1] / 2
+
+
 def test_a_match_in_another_plane_moves_the_slider(bench, matching):
     stack = np.full((3, 90, 157, 3), GREY, np.uint8)
     stack[0], stack[2] = np.pad(seen(), ((0, 26), (0, 93), (0, 0)), constant_values=90), planted()

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Shapes
+from napari.layers.utils.color_encoding import NominalColorEncoding
+from napari.utils.colormaps.categorical_colormap import CategoricalColormap
 
 from napari_dinosim._napari.coordinates import to_world
 from napari_dinosim._napari.jumping import point_in
@@ -25,15 +27,18 @@ if TYPE_CHECKING:
     from napari_dinosim.analysis.correspondence import Correspondence
     from napari_dinosim.planes import PlaneIndex
 
-MUTUAL, ONE_WAY = "#7ee787", "#f0b72f"
-"""Colours of pairs that find each other, and of those that do not; the text says so too."""
+MUTUAL, ONE_WAY = "#00c853", "#ff9100"
+"""Colours of pairs that find each other, and of those that do not, seen on dark and light; the text says so too."""
 
 NAME = "correspondence"
-TEXT = {"string": "{score:.2f} {mutual}", "color": "white", "size": 12}
+TEXT = {"string": "{score:.2f} {mutual}", "size": 13}
+TEXT_COLOUR = NominalColorEncoding(
+    feature="mutual", colormap=CategoricalColormap(colormap={"mutual": MUTUAL, "one way": ONE_WAY})
+)
 LOOKS = ("name", "opacity", "blending", "visible")
 """What a layer of other axes takes over from the one before; one of as many axes is filled anew and keeps all."""
 
-WIDTH = 1 / 200
+WIDTH = 1 / 120
 """Width of the lines, as a share of their median length."""
 
 
@@ -102,21 +107,23 @@ class LinesLayer:
         lines = [(self._ends(pair, images) - translate) / scale for pair in pairs]
         width = WIDTH * float(np.median([np.linalg.norm(line[1] - line[0]) for line in lines])) or 1.0
         place = {"scale": scale, "translate": translate} | ({} if units is None else {"units": units[-dims.ndim :]})
-        layer, looks, text = self.find(), dict[str, Any](name=NAME), None
+        layer, looks = self.find(), dict[str, Any](name=NAME, opacity=1)
         if layer is not None and layer.ndim != dims.ndim:
             looks = {name: getattr(layer, name) for name in LOOKS}
             self._viewer.layers.remove(layer)
             layer = None
-        if layer is None:
-            layer, text = Shapes(ndim=dims.ndim, metadata=mark(LINES, source=NAME), **looks), TEXT
+        if new := layer is None:
+            layer = Shapes(ndim=dims.ndim, metadata=mark(LINES, source=NAME), **looks)
             put(self._viewer, layer)
         elif len(set(layer.edge_width)) == 1 and layer.edge_width[0] != layer.metadata[MARK]["width"]:
             width = layer.edge_width[0]
         for name, value in place.items():
             setattr(layer, name, value)
         _fill(layer, lines, pairs, width)
-        if text is not None:  # not before there are features that it names
-            layer.text = text
+        if new:  # not before there are features that the text names
+            layer.text = TEXT
+            layer.text.color = TEXT_COLOUR
+            layer.refresh_text()
         return str(layer.name)
 
     def _steps(self) -> NDArray[np.float64]:

@@ -5,30 +5,32 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Points
+from napari.layers import Image, Labels, Points
 
 from napari_dinosim._napari.coordinates import place_like, placement, plane_of, plane_shape
 from napari_dinosim._napari.jumping import point_in
 from napari_dinosim._napari.results import find, put
-from napari_dinosim._napari.roles import MAP, MATCHES, is_ours, key_of, mark
+from napari_dinosim._napari.roles import MATCHES, is_ours, key_of, mark
 from napari_dinosim.analysis.matches import Match
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari.components import ViewerModel
-    from napari.layers import Image
 
     from napari_dinosim._napari.searched import Searched
 
 SYMBOL, COLOUR, CURRENT_COLOUR = "disc", "#00d5ff", "#ffffff"
 """Rings, where prompts are pink crosses; the match in hand is white and larger."""
 
-SIZE_FRACTION = 0.02
+SIZE_FRACTION = 0.025
 """Size of a ring, as a share of the image's longer side."""
 
 LARGER = 1.6
 """How much larger the match in hand is."""
+
+BESIDE = 0.6
+"""How far above and to the right of the middle of a ring its number begins, as a share of the ring's size."""
 
 MOST_TEXTS = 100
 """With more matches, their numbers would cover the image."""
@@ -79,14 +81,14 @@ class MatchLayers:
         }
         if layer is None:
             layer = self._make(found, points, features)
-            heat = find(self._viewer, MAP, found.key)  # which would tint the rings
-            put(self._viewer, layer, [*found.layers, *([heat] if heat is not None else [])])
+            put(self._viewer, layer, self._covering())
         elif not np.array_equal(layer.data, points):
             layer.selected_data = set()  # before fewer points: napari keeps the numbers of those that are gone
             layer.data = points
         layer.features = features
         layer.text.visible = len(matches) <= MOST_TEXTS
         self._style(layer, image, [match == current for match in matches])
+        self._raise(layer)
         layer.editable = False  # the list is the truth; writing data makes it editable again
 
     def read(self, found: Searched) -> list[Match]:
@@ -114,7 +116,20 @@ class MatchLayers:
         if layer is not None:
             self._viewer.layers.remove(layer)
 
+    def _covering(self) -> list[Image | Labels]:
+        """Layers that rings would be covered or tinted by: all images, maps and labels."""
+        return [layer for layer in self._viewer.layers if isinstance(layer, Image | Labels)]
+
+    def _raise(self, layer: Points) -> None:
+        """Bring a layer above images and labels that came later."""
+        layers = self._viewer.layers
+        top = max(layers.index(other) for other in self._covering())
+        if layers.index(layer) < top:
+            layers.move(layers.index(layer), top + 1)
+
     def _make(self, found: Searched, points: np.ndarray[Any, Any], features: dict[str, Any]) -> Points:
+        beside = np.full(found.image.ndim, -BESIDE * _size(found.image))
+        beside[-1] *= -1
         return Points(
             points,
             name=f"matches · {found.name}",
@@ -123,14 +138,19 @@ class MatchLayers:
             symbol=SYMBOL,
             face_color="transparent",
             border_color=COLOUR,
-            border_width=0.2,
-            text={"string": "{rank}", "color": COLOUR, "size": 11, "anchor": "upper_left"},
+            border_width=0.25,
+            text={"string": "{rank}", "color": COLOUR, "size": 12, "anchor": "upper_left", "translation": beside},
             metadata=mark(MATCHES, source=found.key),
             **placement(found.image),
         )
 
     @staticmethod
     def _style(layer: Points, image: Image, current: list[bool]) -> None:
-        size = max(3.0, SIZE_FRACTION * max(plane_shape(image)))
+        size = _size(image)
         layer.size = np.where(current, LARGER * size, size)
         layer.border_color = [CURRENT_COLOUR if one else COLOUR for one in current]
+
+
+def _size(image: Image) -> float:
+    """Size of a ring, in pixels of the image."""
+    return max(3.0, SIZE_FRACTION * max(plane_shape(image)))
