@@ -12,7 +12,9 @@ from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
 from events import spin
 from hub_server import HubServer, bare_computer
 from napari_dinosim._napari.weights_panel import megabytes
+from napari_dinosim.encoders._hub_settings import prefer_folder
 from napari_dinosim.encoders.catalogue import CATALOGUE
+from napari_dinosim.encoders.hub import cached_weights
 from napari_dinosim.loading import EncoderChoice
 
 SPEC = next(spec for spec in CATALOGUE if spec.name == "dinov3_vits16")
@@ -164,6 +166,28 @@ def test_another_folder_is_chosen_and_remembered(panel, server, tmp_path, monkey
     press(button(dialog(), "Accept and download"))
     assert spin(10, lambda: not shown.native.isVisible())
     assert list(other.glob("models--*/blobs/*"))
+
+
+def test_another_folder_goes_before_that_of_the_preferences(panel, server, tmp_path, monkeypatch):
+    desk, shown = panel
+    preferred, other = tmp_path / "preferred", tmp_path / "elsewhere"
+    try:
+        prefer_folder(preferred)
+        desk.controller.choices_changed.emit()
+        spin(0.3)
+        monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(other))
+        press(shown.download.native)
+        first = dialog()
+        assert str(preferred) in first.text()
+        press(button(first, "Other folder…"))
+        assert spin(5, lambda: str(other) in dialog().text())
+        press(button(dialog(), "Accept and download"))
+        assert spin(10, lambda: not shown.native.isVisible())
+        assert list(other.glob("models--*/blobs/*"))
+        assert not preferred.exists()
+        assert cached_weights(SPEC).is_relative_to(other)
+    finally:
+        prefer_folder(None)
 
 
 def test_the_built_in_is_one_click_away(panel):

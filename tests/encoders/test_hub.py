@@ -22,6 +22,7 @@ from huggingface_hub.utils import WeakFileLock
 
 from hub_server import COMMIT, Faults, HubServer, bare_computer, sharded
 from napari_dinosim.encoders import _background, _download, _hub_cache, _index, _progress, hub, load_encoder
+from napari_dinosim.encoders._hub_settings import prefer_folder
 from napari_dinosim.encoders.base import EncoderSpec
 from napari_dinosim.encoders.hub import (
     accept_licence,
@@ -482,6 +483,22 @@ def test_the_cache_folder_can_be_chosen(server, computer):
     there = download_weights(OPEN, cache_folder=computer / "once")
     assert there.is_relative_to(computer / "once")
     assert cached_weights(OPEN, cache_folder=computer / "once") == there
+
+
+def test_a_preferred_folder_is_made_by_the_first_download_only(server, computer):
+    accept_licence(DINOV3)
+    set_cache_folder(computer / "chosen")
+    before = download_weights(OPEN)
+    try:
+        prefer_folder(computer / "preferred")
+        assert cache_folder() == computer / "preferred"
+        assert cached_weights(OPEN) == before
+        assert not cache_folder().exists()
+        assert download_weights(DINOV3).is_relative_to(computer / "preferred")
+    finally:
+        prefer_folder(None)
+    assert cache_folder() == computer / "chosen"
+    assert cached_weights(DINOV3) is None
 
 
 def test_a_cache_folder_that_cannot_be_used_is_refused(computer, monkeypatch):

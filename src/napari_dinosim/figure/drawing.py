@@ -72,8 +72,7 @@ def draw_figure(
     columns : int, optional
         Images in a row; by default as many as look well.
     scale : {"plane", "stack", "shared", "cosine"}
-        Over what the maps are stretched, if at all; told beside the colour bar, which all maps share whose colours are
-        the same. Where a panel has others, each map has a bar of its own.
+        Over what the maps are stretched, if at all; told beside the colour bar.
     limits : (low, high), optional
         Values of the first and the last colour; by default 0 and 1, of raw scores −1 and 1, or more where they are.
     colormap : str or ndarray of shape (N, 3) or (N, 4), optional
@@ -105,18 +104,22 @@ def draw_figure(
     colours = colours_of(panels, scale, limits, colormap)
     alike = all(one == colours[0] for one in colours)
     figure, rows = _frame(panels, 1 if overlay is not None else 2, columns, one_bar=alike)
-    shown = [
-        _draw(panel, places, _heat(panel, one, overlay), marks, scale_bars)
-        for panel, places, one in zip(panels, rows, colours, strict=True)
-    ]
-    if alike:
-        figure.colorbar(shown[0], ax=figure.axes, label=LABELS[scale], shrink=0.8)
-    else:
-        for image, places in zip(shown, rows, strict=True):
-            bar = figure.colorbar(image, ax=places[-1], shrink=0.8)
-            bar.set_label(LABELS[scale].replace(", ", "\n"), fontsize=8)
-    _finish(figure, panels, marks, title, caption)
-    return figure
+    looks = [_heat(panel, one, overlay) for panel, one in zip(panels, colours, strict=True)]
+    shown = [_draw(*one, marks, scale_bars) for one in zip(panels, rows, looks, strict=True)]
+    _draw_colour_bars(figure, shown, rows, LABELS[scale], one_bar=alike)
+    return _finished(figure, panels, marks, title, caption)
+
+
+def _draw_colour_bars(
+    figure: Figure, shown: Sequence[AxesImage], rows: Sequence[Sequence[Axes]], label: str, *, one_bar: bool
+) -> None:
+    """Draw one colour bar for all maps, or one beside each."""
+    if one_bar:
+        figure.colorbar(shown[0], ax=figure.axes, label=label, shrink=0.8)
+        return
+    for image, places in zip(shown, rows, strict=True):
+        bar = figure.colorbar(image, ax=places[-1], shrink=0.8)
+        bar.set_label(label.replace(", ", "\n"), fontsize=8)
 
 
 def _heat(panel: Panel, colours: Colours, overlay: float | None) -> dict[str, Any]:
@@ -211,7 +214,7 @@ def _looks(mark: Mark) -> dict[str, Any]:
     return {"marker": mark.marker, "color": mark.colour, "markersize": 10, **edge}
 
 
-def _finish(figure: Figure, panels: Sequence[Panel], marks: Mapping[str, Mark], title: str, caption: str) -> None:
+def _finished(figure: Figure, panels: Sequence[Panel], marks: Mapping[str, Mark], title: str, caption: str) -> Figure:
     """Add the title, the legend of the labels where there are several kinds, and the caption."""
     from matplotlib.lines import Line2D
 
@@ -229,3 +232,4 @@ def _finish(figure: Figure, panels: Sequence[Panel], marks: Mapping[str, Mark], 
     if caption:
         wrapped = textwrap.fill(caption, int(figure.get_size_inches()[0] * CAPTION_WIDTH))
         figure.supxlabel(wrapped + "\n" * lines, fontsize=8, parse_math=False)  # else the legend would lie over it
+    return figure

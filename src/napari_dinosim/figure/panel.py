@@ -50,7 +50,7 @@ CLASS_MARKERS = "o", "s", "^", "D", "*", "v", "p", "h"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MapLook:
-    """How the map of one image is drawn, where not as the figure's others.
+    """How the map of one image is drawn, where not as the figure's others: then each map has a colour bar of its own.
 
     Parameters
     ----------
