@@ -19,7 +19,15 @@ from napari_dinosim.loading import EncoderChoice
 from napari_dinosim.prompts import clean_label
 from napari_dinosim.records import files
 from napari_dinosim.records.files import load_query_record, load_session, save_query_record, save_session
-from napari_dinosim.records.images import ChannelRecord, ImageRecord, LayerRecord, Numbers, Placement, Signature
+from napari_dinosim.records.images import (
+    ChannelRecord,
+    ImageRecord,
+    LayerRecord,
+    LookRecord,
+    Numbers,
+    Placement,
+    Signature,
+)
 from napari_dinosim.records.settings import Settings
 from napari_dinosim.records.text import from_text, to_text
 from napari_dinosim.records.values import (
@@ -60,6 +68,9 @@ PLACEMENT = st.builds(
     st.lists(st.text()).map(tuple),
     st.lists(st.text()).map(tuple),
 )
+LOOK = st.builds(
+    LookRecord, st.none() | st.text(), st.none() | NUMBERS, NUMBER, NUMBER, st.booleans(), st.none() | PAIR
+)
 LAYER = st.builds(
     LayerRecord,
     st.text(),
@@ -71,6 +82,7 @@ LAYER = st.builds(
     st.none() | st.tuples(st.text(), st.text()),
     st.none() | PAIR,
     st.none() | PLACEMENT,
+    st.none() | LOOK,
 )
 CHANNEL = st.builds(ChannelRecord, st.text(), st.text(), NUMBERS, st.none() | PAIR, NUMBER, NUMBER, st.booleans())
 LABEL = st.text().filter(str.strip).map(clean_label)
@@ -87,7 +99,8 @@ def images_of(draw, key: str) -> ImageRecord:
     count = 2 if axis is not None or len(layers) == 2 else 0
     channels = tuple(draw(CHANNEL) for _ in range(count))
     more = draw(st.booleans()), draw(PLANE), draw(st.none() | INTENSITY), draw(st.none() | PAIR)
-    return ImageRecord(key, tuple(layers), channels, axis, *more)
+    maps = draw(st.dictionaries(st.text(), LOOK, max_size=2))
+    return ImageRecord(key, tuple(layers), channels, axis, *more, maps=maps)
 
 
 @st.composite

@@ -108,7 +108,7 @@ def replay(
     DifferenceError
         If something differs and is not accepted; its ``differences`` say what.
     RecordError
-        If a composition has not an array for each channel.
+        If a key is none of the record's, or a composition has not an array for each channel.
     DinosimError
         If the encoder cannot be loaded, or an image cannot be embedded.
 
@@ -125,6 +125,7 @@ def replay(
     >>> float(replay(record, {"a": image}).heat("a")[20, 40].round(5))
     1.0
     """
+    _check_keys(record, images)
     slot = EncoderSlot() if encoder is None else EncoderSlot(lambda _choice: encoder)
     wanted = [image for image in record.images if image.searched]
     arrays = {image.key: _arrays(image, images[image.key]) for image in wanted if image.key in images}
@@ -134,6 +135,16 @@ def replay(
     notes: list[str] = []
     maps, classes = _search(record, arrays, slot, notes, on_progress)
     return Replayed(record, maps, classes, tuple(differences), tuple(dict.fromkeys(notes)))
+
+
+def _check_keys(record: SessionRecord, images: Mapping[str, Any]) -> None:
+    known = [image.key for image in record.images]
+    unknown = [key for key in images if key not in known]
+    if unknown:
+        raise RecordError(
+            f"images: found {', '.join(map(repr, unknown))}, expected keys of the session: "
+            f"{', '.join(map(repr, known)) or 'it has none'}. Give each image by its key."
+        )
 
 
 def _refuse(differences: Sequence[Difference]) -> None:
