@@ -231,6 +231,19 @@ def test_several_faults_are_counted():
         from_text(SessionRecord, text)
 
 
+def test_a_mark_before_the_text_is_read_over(tmp_path):
+    (tmp_path / "a.json").write_text(to_text(record()), encoding="utf-8-sig")
+    assert load_session(tmp_path / "a.json") == record()
+
+
+def test_half_of_a_character_is_told():
+    text = to_text(record()).replace("builtin@2", "\\ud800")
+    with pytest.raises(
+        RecordError, match=r"^session file: found \w.* line \d+ column \d+, expected JSON in Unicode\. Mend"
+    ):
+        from_text(SessionRecord, text)
+
+
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9, 0.999, "nul", "tr"])
 def test_a_file_that_was_cut_off_is_told_so(tmp_path, share):
     text = to_text(record()).strip()

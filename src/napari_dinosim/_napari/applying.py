@@ -34,6 +34,7 @@ def apply_session(
     images: Mapping[str, Searched],
     *,
     append: bool,
+    fresh: bool,
 ) -> str:
     """Choose what a session chose, put its points, and start.
 
@@ -47,6 +48,8 @@ def apply_session(
         What its images are here, by the record's keys.
     append : bool
         Whether the points that are there stay.
+    fresh : bool
+        Whether images were opened for it, which the view shall hold.
 
     Returns
     -------
@@ -70,6 +73,8 @@ def apply_session(
         controller.read_prompts()
         return "Session opened; none of its images is here."
     _turn_to(controller, record, images)
+    if fresh:
+        controller.viewer.reset_view()
     controller.start()
     take_classes()  # after the layer that an earlier widget left has told of its own
     points, lost = put_points(controller, record, images, append=append)
@@ -80,9 +85,7 @@ def apply_session(
     text += f" and {regions} region{'s' * (regions != 1)}." if regions else "."
     if lost + lost_regions:
         text += f" {lost + lost_regions} left out, whose image is not here."
-    if left:
-        text += f" {left} other image{'s' * (left > 1)} left unchecked."
-    return text
+    return text + (f" {left} other image{'s' * (left > 1)} left unchecked." if left else "")
 
 
 def resolution_of(record: SessionRecord) -> Resolution:

@@ -125,9 +125,8 @@ def replay(
     >>> float(replay(record, {"a": image}).heat("a")[20, 40].round(5))
     1.0
     """
-    _check_keys(record, images)
     slot = EncoderSlot() if encoder is None else EncoderSlot(lambda _choice: encoder)
-    wanted = [image for image in record.images if image.searched]
+    wanted = _wanted(record, images)
     arrays = {image.key: _arrays(image, images[image.key]) for image in wanted if image.key in images}
     differences = [*_image_differences(wanted, arrays), *_encoder_differences(record, slot)]
     if not accept_differences:
@@ -137,7 +136,8 @@ def replay(
     return Replayed(record, maps, classes, tuple(differences), tuple(dict.fromkeys(notes)))
 
 
-def _check_keys(record: SessionRecord, images: Mapping[str, Any]) -> None:
+def _wanted(record: SessionRecord, images: Mapping[str, Any]) -> list[ImageRecord]:
+    """Return what was searched; refuse images of other keys than the record's."""
     known = [image.key for image in record.images]
     unknown = [key for key in images if key not in known]
     if unknown:
@@ -145,6 +145,7 @@ def _check_keys(record: SessionRecord, images: Mapping[str, Any]) -> None:
             f"images: found {', '.join(map(repr, unknown))}, expected keys of the session: "
             f"{', '.join(map(repr, known)) or 'it has none'}. Give each image by its key."
         )
+    return [image for image in record.images if image.searched]
 
 
 def _refuse(differences: Sequence[Difference]) -> None:
