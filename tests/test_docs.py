@@ -54,6 +54,18 @@ def test_scripting_runs(make_napari_viewer, capsys):
     assert "expected 'dinov3_vits16'" in told
 
 
+def test_examples_run_after_the_session_of_scripting(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    blocks = examples("docs/scripting.md")
+    for block in (blocks[0], next(block for block in blocks if "SimilaritySession" in block)):
+        exec(compile(block, "docs/scripting.md", "exec"), names)
+    names["image"] = names["image_a"]
+    for page in ("features", "figures", "labels", "matches", "regions", "segment", "sessions", "undo"):
+        run(f"docs/{page}.md", **names)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.png", "points.json", "roots.svg", "session.json"]
+
+
 @pytest.mark.parametrize("page", [page for page in PAGES if page not in ("README.md", "docs/scripting.md")])
 def test_examples_use_what_there_is(page):
     """Examples that need downloaded weights or given images are not run; their names exist."""

@@ -8,12 +8,14 @@ import time
 import numpy as np
 import pytest
 import tifffile
+from napari.layers import Image
 from napari.utils.colormaps import Colormap
 
 from events import spin
 from napari_dinosim._napari import opening
 from napari_dinosim._napari.features_section import FeaturesSection
 from napari_dinosim._napari.figure_section import OVER, FigureSection
+from napari_dinosim._napari.layer_looks import dress, look_of, looks_in
 from napari_dinosim._napari.limits import Intensities
 from napari_dinosim._napari.matches_section import MatchesSection
 from napari_dinosim._napari.objects_section import ObjectsSection
@@ -58,6 +60,11 @@ def left_out_and_read_by_its_own(found) -> None:
     found.controller.limit_matches(0.3)
     found.start()
     found.click(layers_of(found)["a"], (20, 70))
+    found.wait()
+    image, heat = layers_of(found)["a"], found.map_of(layers_of(found)["a"])
+    image.colormap, image.gamma, image.opacity = "magma", 0.7, 0.8
+    layers_of(found)["b"].visible = False
+    heat.colormap, heat.opacity, heat.contrast_limits = "inferno", 0.25, (-0.5, 0.75)
 
 
 def composed(found) -> None:
@@ -172,6 +179,16 @@ def file(desk, tmp_path, monkeypatch):
     save(found, section, monkeypatch, tmp_path / "session.json")
     close(found)
     return tmp_path / "session.json"
+
+
+def test_a_colormap_of_a_persons_own_comes_back():
+    colormap = Colormap([[0, 0.1, 0, 1], [0.2, 1, 0.4, 1]], name="mine")
+    before = Image(np.zeros((4, 6)), colormap=colormap, gamma=0.5, visible=False)
+    after = Image(np.zeros((4, 6)))
+    dress(after, looks_in(look_of(before)))
+    assert (after.colormap.name, after.gamma, after.visible) == ("mine", 0.5, False)
+    places = np.linspace(0, 1, 7)
+    np.testing.assert_allclose(after.colormap.map(places), colormap.map(places), atol=1e-3)
 
 
 def test_another_plugin_reads_what_the_first_one_cannot(desk, file, monkeypatch):

@@ -113,6 +113,27 @@ def test_a_file_that_is_gone_is_asked_for(desk, folder, monkeypatch):
     assert sorted(layers_of(found)) == ["2", "one"]
 
 
+def test_a_question_goes_with_the_widget_and_the_view_holds_what_is_opened(desk, folder, monkeypatch):
+    first = saved(desk, folder, monkeypatch)
+    close(first)
+    found, section = opened(desk, folder)
+    (folder / "two.tif").rename(folder / "other.tif")
+    begin(section, monkeypatch, folder / "session.json")
+    answer("Open without")
+    assert spin(20, lambda: question() is not None)
+    assert sorted(layers_of(found)) == ["one"]
+    found.viewer.window.remove_dock_widget(found.dock)
+    assert spin(5, lambda: question() is None and not layers_of(found)), "the viewer is not as it was"
+    (folder / "other.tif").rename(folder / "two.tif")
+    found.dock, found.widget = found.viewer.window.add_plugin_dock_widget("napari-dinosim")
+    found.viewer.scene.camera.zoom, found.viewer.scene.camera.center = 50, (0, -900, -900)
+    begin(found.widget.section(SessionSection), monkeypatch, folder / "session.json")
+    assert spin(20, lambda: found.widget.controller.session.prompts), found.widget.message.value
+    before = found.viewer.scene.camera.zoom, found.viewer.scene.camera.center
+    found.viewer.reset_view()
+    assert before == (found.viewer.scene.camera.zoom, found.viewer.scene.camera.center)
+
+
 def test_weights_that_are_gone_are_asked_for(desk, folder, monkeypatch):
     found, section = opened(desk, folder, "one")
     found.controller.change_encoder(name="own", weights=str(folder / "own.pth"))
@@ -230,6 +251,12 @@ def test_points_of_one_image_are_looked_for_in_another(desk, folder, monkeypatch
     assert section.loose.text() == "1 point of a file looked for."
     found.wait()
     found.assert_map(layers_of(found)["two"], TWO / 255, [A], ONE / 255)
+    found.choose("dinov3_vits16")
+    told = "1 point of a file not comparable with this encoder"
+    assert spin(5, lambda: section.loose.text() == f"{told}.")
+    assert section.text().endswith(f"Session: {told}")
+    found.choose("builtin")
+    assert spin(5, lambda: section.loose.text() == "1 point of a file looked for.")
     section.forget.click()
     spin(0.2)
     assert found.map_of(layers_of(found)["two"]) is None

@@ -19,7 +19,15 @@ from napari_dinosim.loading import EncoderChoice
 from napari_dinosim.prompts import clean_label
 from napari_dinosim.records import files
 from napari_dinosim.records.files import load_query_record, load_session, save_query_record, save_session
-from napari_dinosim.records.images import ChannelRecord, ImageRecord, LayerRecord, Numbers, Placement, Signature
+from napari_dinosim.records.images import (
+    ChannelRecord,
+    ImageRecord,
+    LayerRecord,
+    LookRecord,
+    Numbers,
+    Placement,
+    Signature,
+)
 from napari_dinosim.records.settings import Settings
 from napari_dinosim.records.text import from_text, to_text
 from napari_dinosim.records.values import (
@@ -60,6 +68,9 @@ PLACEMENT = st.builds(
     st.lists(st.text()).map(tuple),
     st.lists(st.text()).map(tuple),
 )
+LOOK = st.builds(
+    LookRecord, st.none() | st.text(), st.none() | NUMBERS, NUMBER, NUMBER, st.booleans(), st.none() | PAIR
+)
 LAYER = st.builds(
     LayerRecord,
     st.text(),
@@ -71,6 +82,7 @@ LAYER = st.builds(
     st.none() | st.tuples(st.text(), st.text()),
     st.none() | PAIR,
     st.none() | PLACEMENT,
+    st.none() | LOOK,
 )
 CHANNEL = st.builds(ChannelRecord, st.text(), st.text(), NUMBERS, st.none() | PAIR, NUMBER, NUMBER, st.booleans())
 LABEL = st.text().filter(str.strip).map(clean_label)
@@ -87,7 +99,8 @@ def images_of(draw, key: str) -> ImageRecord:
     count = 2 if axis is not None or len(layers) == 2 else 0
     channels = tuple(draw(CHANNEL) for _ in range(count))
     more = draw(st.booleans()), draw(PLANE), draw(st.none() | INTENSITY), draw(st.none() | PAIR)
-    return ImageRecord(key, tuple(layers), channels, axis, *more)
+    maps = draw(st.dictionaries(st.text(), LOOK, max_size=2))
+    return ImageRecord(key, tuple(layers), channels, axis, *more, maps=maps)
 
 
 @st.composite
@@ -215,6 +228,19 @@ def test_no_two_classes_have_one_number(classes):
 def test_several_faults_are_counted():
     text = to_text(record()).replace('"y": 20.5', '"y": "abc"').replace('"x": 7.25', '"x": []')
     with pytest.raises(RecordError, match=r"prompts\[0\]\.place\.y.*One more such fault"):
+        from_text(SessionRecord, text)
+
+
+def test_a_mark_before_the_text_is_read_over(tmp_path):
+    (tmp_path / "a.json").write_text(to_text(record()), encoding="utf-8-sig")
+    assert load_session(tmp_path / "a.json") == record()
+
+
+def test_half_of_a_character_is_told():
+    text = to_text(record()).replace("builtin@2", "\\ud800")
+    with pytest.raises(
+        RecordError, match=r"^session file: found \w.* line \d+ column \d+, expected JSON in Unicode\. Mend"
+    ):
         from_text(SessionRecord, text)
 
 

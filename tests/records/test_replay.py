@@ -241,9 +241,14 @@ def test_classes_and_negatives_come_back(desk, images):
     record = record_session(desk.session, [record_image(key, images[key], rgb=True) for key in ("left", "right")])
     assert [prompt.label for prompt in record.prompts] == ["root", "soil", "negative"]
     assert record.settings.threshold == 0.7
-    again = replay(record, images, encoder=ENCODER)
+    again = replay(record, {"left": LEFT, "right": RIGHT}, encoder=ENCODER)
     assert again.classes == ("root", "soil")
     assert len(again.maps) == 6
     for (key, plane, label), found in again.maps.items():
         assert np.array_equal(found.values, desk.session.map(key, plane, label).values)
     assert not np.array_equal(again.heat("right", label="root"), again.heat("right", label="soil"))
+
+
+def test_a_key_that_is_none_is_refused_by_name(saved, images):
+    with pytest.raises(RecordError, match="found 'typo', expected keys of the session: 'left', 'right', 'stack'"):
+        replay(saved, {**images, "typo": LEFT}, encoder=ENCODER, accept_differences=True)

@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_dinosim._napari.coordinates import spatial_shape, to_world
 from napari_dinosim._napari.kept import Kept
+from napari_dinosim._napari.layer_looks import looks_in
 from napari_dinosim._napari.limits import Intensities
 from napari_dinosim._napari.point_records import put_points
 from napari_dinosim._napari.region_records import put_regions
@@ -33,6 +34,7 @@ def apply_session(
     images: Mapping[str, Searched],
     *,
     append: bool,
+    fresh: bool,
 ) -> str:
     """Choose what a session chose, put its points, and start.
 
@@ -46,6 +48,8 @@ def apply_session(
         What its images are here, by the record's keys.
     append : bool
         Whether the points that are there stay.
+    fresh : bool
+        Whether images were opened for it, which the view shall hold.
 
     Returns
     -------
@@ -61,6 +65,7 @@ def apply_session(
     controller.session.set_threshold(settings.threshold)
     controller.combine(settings.combine)
     controller.tools.restore(record.tools)
+    _dress_maps(controller, record, images)
     controller.prompts.loose = (*controller.prompts.loose, *loose_of(record)) if append else loose_of(record)
     take_classes = partial(controller.prompts.labels.book.take, record.classes, record.label, append=append)
     if not controller.offering.checked():
@@ -68,6 +73,8 @@ def apply_session(
         controller.read_prompts()
         return "Session opened; none of its images is here."
     _turn_to(controller, record, images)
+    if fresh:
+        controller.viewer.reset_view()
     controller.start()
     take_classes()  # after the layer that an earlier widget left has told of its own
     points, lost = put_points(controller, record, images, append=append)
@@ -78,15 +85,24 @@ def apply_session(
     text += f" and {regions} region{'s' * (regions != 1)}." if regions else "."
     if lost + lost_regions:
         text += f" {lost + lost_regions} left out, whose image is not here."
-    if left:
-        text += f" {left} other image{'s' * (left > 1)} left unchecked."
-    return text
+    return text + (f" {left} other image{'s' * (left > 1)} left unchecked." if left else "")
 
 
 def resolution_of(record: SessionRecord) -> Resolution:
     """Return how much a patch covered, as it was chosen."""
     chosen = record.settings.resolution
     return Resolution(Cover(chosen.cover), chosen.pixels, chosen.length, chosen.unit, record.encoder.choice.finer)
+
+
+def _dress_maps(controller: Controller, record: SessionRecord, images: Mapping[str, Searched]) -> None:
+    """Have the maps look as they did, those that are not there yet as well."""
+    for image in record.images:
+        for label, look in image.maps.items() if image.key in images else ():
+            key, looks = images[image.key].key, looks_in(look)
+            if label:
+                controller.class_layers.dress(key, label, looks)
+            else:
+                controller.maps.dress(key, looks)
 
 
 def _turn_to(controller: Controller, record: SessionRecord, images: Mapping[str, Searched]) -> None:

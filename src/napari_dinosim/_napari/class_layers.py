@@ -12,6 +12,7 @@ from superqt.utils import qdebounced
 
 from napari_dinosim._napari.coordinates import leading_shape, place_like, placement, plane_shape, shown_axes
 from napari_dinosim._napari.guard import guarded
+from napari_dinosim._napari.layer_looks import dress
 from napari_dinosim._napari.lazy_map import LazyMap, PatchValues, pyramid_steps, refuse_drawing
 from napari_dinosim._napari.map_looks import kept_looks, looks_of, redress
 from napari_dinosim._napari.maps import REAL_PIXELS
@@ -19,7 +20,7 @@ from napari_dinosim._napari.results import put
 from napari_dinosim._napari.roles import CLASS_MAP, MARK, WINNER, is_ours, key_of, mark
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from napari.components import ViewerModel
 
@@ -134,6 +135,19 @@ class ClassLayers:
             layer.visible = not aside
         if not aside:
             self._aside = []
+
+    def looks(self, key: str) -> dict[str, dict[str, Any]]:
+        """How the maps of classes over an input look, or did before they went: what a person chose."""
+        gone = {label: looks for (source, label), looks in self._looks.items() if source == key and label is not None}
+        held = {label: layer for label, layer in self.layers(key).items() if label is not None}
+        return gone | {label: kept_looks(layer, self._own_looks(label)) for label, layer in held.items()}
+
+    def dress(self, key: str, label: str, looks: Mapping[str, Any]) -> None:
+        """Have the map of a class over an input look so, now or when there is one."""
+        self._looks[key, label] = self._looks.get((key, label), {}) | dict(looks)
+        layer = self.layers(key).get(label)
+        if layer is not None:
+            dress(layer, looks)
 
     def shutdown(self) -> None:
         """Draw no more; the layers stay."""

@@ -11,6 +11,7 @@ from superqt.utils import qdebounced
 
 from napari_dinosim._napari.coordinates import leading_shape, place_like, placement, plane_shape, shown_axes
 from napari_dinosim._napari.guard import guarded
+from napari_dinosim._napari.layer_looks import dress
 from napari_dinosim._napari.lazy_map import LazyMap, pyramid_steps
 from napari_dinosim._napari.map_looks import kept_looks, looks_of
 from napari_dinosim._napari.results import find, put
@@ -19,7 +20,7 @@ from napari_dinosim._napari.searched import Searched
 from napari_dinosim.planes import LAST
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from napari.components import ViewerModel
 
@@ -141,6 +142,19 @@ class MapLayers:
             del self._layers[key]
             if layer in self._viewer.layers:
                 self._viewer.layers.remove(layer)
+
+    def look(self, key: str) -> dict[str, Any]:
+        """How the map over an image looks, or did before it went; empty where there was none."""
+        layer = self._layers.get(key)
+        if layer is None:
+            return dict(self._looks.get(key, {}))
+        return kept_looks(layer, looks_of(self._session.normalisation)) | {"colormap": layer.colormap}
+
+    def dress(self, key: str, looks: Mapping[str, Any]) -> None:
+        """Have the map over an image look so, now or when there is one."""
+        self._looks[key] = self._looks.get(key, {}) | dict(looks)
+        if key in self._layers:
+            dress(self._layers[key], looks)
 
     def _keep_looks(self, key: str) -> None:
         self._looks[key] = kept_looks(self._layers[key], looks_of(self._session.normalisation))

@@ -30,10 +30,10 @@ from napari_dinosim.records.files import load_session
 from napari_dinosim.records.matching import OpenLayer, file_of, match, moved
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from napari.layers import Image
-    from qtpy.QtWidgets import QWidget
+    from qtpy.QtWidgets import QMessageBox, QWidget
 
     from napari_dinosim._napari.controller import Controller
     from napari_dinosim.engine import Job
@@ -60,6 +60,7 @@ class Opening(Task):
         super().__init__(controller.engine)
         self._controller, self._viewer, self._parent = controller, controller.viewer, parent
         self._under: UnderWay | None = None
+        self._question: QMessageBox | None = None
 
     def open_session(self, path: Path) -> None:
         """Open a session from a file."""
@@ -105,7 +106,7 @@ class Opening(Task):
             else:
                 self._leave()
 
-        ask(self._parent, "Open session", said_of_missing(missing, weights), [LOCATE, WITHOUT], answered)
+        self._ask(said_of_missing(missing, weights), [LOCATE, WITHOUT], answered)
 
     def _locate(self, under: UnderWay, missing: Sequence[LayerRecord]) -> None:
         """Ask where each file is now; then match anew."""
@@ -205,7 +206,7 @@ class Opening(Task):
             else:
                 self._leave()
 
-        ask(self._parent, "Open session", said_of_differences(differences), [ANYWAY], answered)
+        self._ask(said_of_differences(differences), [ANYWAY], answered)
 
     def _ask_about_points(self, under: UnderWay, images: list[Compared], choice: EncoderChoice) -> None:
         prompts, regions = self._controller.prompts, self._controller.regions
@@ -228,18 +229,36 @@ class Opening(Task):
         be, them = ("is", "it") if count == 1 else ("are", "them")
         listed_here = ", ".join(counted(number, what) for what, number in here.items() if number)
         text = f"There {be} already: {listed_here}. Replace {them} by the session's?"
-        ask(self._parent, "Open session", text, [REPLACE, ADD], answered)
+        self._ask(text, [REPLACE, ADD], answered)
 
     def _apply(self, under: UnderWay, images: list[Compared], choice: EncoderChoice, *, append: bool) -> None:
         self._under = None  # what was opened stays
         here = {image.record.key: image.searched for image in images}
-        self.told.emit(apply_session(self._controller, under.record, choice, here, append=append), False)
+        fresh = bool(under.opened)
+        self.told.emit(apply_session(self._controller, under.record, choice, here, append=append, fresh=fresh), False)
 
     def cancel(self) -> None:
         """Stop, and leave the viewer as it was."""
         if self.running:
             self._take_away()
             super().cancel()
+
+    def shutdown(self) -> None:
+        """Stop, put away what is asked, and leave the viewer as it was."""
+        if self._question is not None:
+            self._question.close()
+        if self.running:
+            self.cancel()
+        self._take_away()
+
+    def _ask(self, text: str, answers: Sequence[str], answered: Callable[[str], None]) -> None:
+        box = ask(self._parent, "Open session", text, answers, answered)
+
+        def forget(_result: int) -> None:
+            self._question = None if self._question is box else self._question
+
+        self._question = box
+        box.finished.connect(forget)
 
     def _failed(self, error: DinosimError) -> None:
         self._take_away()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from napari_dinosim._napari.layer_looks import recorded
 from napari_dinosim._napari.point_records import describe_points
 from napari_dinosim._napari.region_records import describe_regions
 from napari_dinosim._napari.seen import SeenImage, see_image, sign_layers
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from napari_dinosim._napari.controller import Controller
     from napari_dinosim.engine import Job
+    from napari_dinosim.records.images import LookRecord
 
 
 class Saving(Task):
@@ -37,7 +39,7 @@ class Saving(Task):
         controller = self._controller
         found = controller.offering.all()
         names = {one.key: one.image.name for one in found}
-        images = [see_image(one, controller.offering) for one in found]
+        images = [see_image(one, controller.offering, self._looks(one.key)) for one in found]
         facts = self._facts(names)
 
         def work(job: Job[Path]) -> Path:
@@ -62,6 +64,11 @@ class Saving(Task):
 
         what = "1 prompt" if count == 1 else f"{count} prompts"
         self.start(work, lambda saved: f"{what} saved in {saved}, for images by {record.encoder.identity}.")
+
+    def _looks(self, key: str) -> dict[str, LookRecord]:
+        """Note how the maps over an image look."""
+        looks = {"": self._controller.maps.look(key), **self._controller.class_layers.looks(key)}
+        return {label: recorded(one) for label, one in looks.items() if one}
 
     def _facts(self, names: dict[str, str]) -> dict[str, Any]:
         """Note all but the images."""

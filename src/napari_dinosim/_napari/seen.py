@@ -11,10 +11,19 @@ from napari.utils.colormaps import AVAILABLE_COLORMAPS, CMYBGR, MAGENTA_GREEN, C
 from napari_dinosim._napari.channel_axis import colours_of
 from napari_dinosim._napari.channels import looks_of
 from napari_dinosim._napari.coordinates import full_resolution, spatial_shape
+from napari_dinosim._napari.layer_looks import dress, look_of, looks_in
 from napari_dinosim._napari.limits import set_limits
 from napari_dinosim._napari.roles import key_of
 from napari_dinosim.errors import Cancelled
-from napari_dinosim.records.images import ChannelRecord, ImageRecord, LayerRecord, Numbers, Placement, Signature
+from napari_dinosim.records.images import (
+    ChannelRecord,
+    ImageRecord,
+    LayerRecord,
+    LookRecord,
+    Numbers,
+    Placement,
+    Signature,
+)
 from napari_dinosim.records.making import absolute, relative_to
 from napari_dinosim.records.matching import OpenLayer
 from napari_dinosim.records.signature import sign
@@ -53,6 +62,7 @@ class SeenLayer:
     sample : (str, str), optional
     contrast_limits : (low, high), optional
     placement : Placement
+    look : LookRecord, optional
     """
 
     key: str
@@ -64,6 +74,7 @@ class SeenLayer:
     sample: tuple[str, str] | None
     contrast_limits: Limits | None
     placement: Placement
+    look: LookRecord | None
 
     def opened(self, signature: Signature) -> OpenLayer:
         """Describe it for comparison."""
@@ -81,6 +92,7 @@ class SeenLayer:
             self.sample,
             self.contrast_limits,
             self.placement,
+            self.look,
         )
 
 
@@ -102,6 +114,7 @@ class SeenImage:
         Its own.
     finders : list of callable() -> (low, high) or None
     covered : tuple of float, optional
+    maps : dict of str to LookRecord
     """
 
     key: str
@@ -113,6 +126,7 @@ class SeenImage:
     intensity: Intensity | None
     finders: list[Finder]
     covered: tuple[float, ...] | None
+    maps: dict[str, LookRecord]
 
     def record(self, signatures: dict[str, Signature], folder: Path) -> ImageRecord:
         """Describe it for a file in a folder; called in a worker, reads a sample."""
@@ -130,6 +144,7 @@ class SeenImage:
             self.intensity,
             limits,
             self.covered,
+            self.maps,
         )
 
 
@@ -147,14 +162,16 @@ def see(layer: Image) -> SeenLayer:
         source.sample,
         None if layer.rgb else set_limits(layer),
         placement_of(layer),
+        look_of(layer),
     )
 
 
-def see_image(found: Searched, offering: Offering) -> SeenImage:
-    """Note what an image, or a composition, is now."""
+def see_image(found: Searched, offering: Offering, maps: dict[str, LookRecord]) -> SeenImage:
+    """Note what an image, or a composition, is now; how its maps look is noted already."""
+    layers = tuple(see(layer) for layer in found.layers)
     return SeenImage(
         found.image.name,
-        tuple(see(layer) for layer in found.layers),
+        layers if len(layers) == 1 else tuple(replace(layer, look=None) for layer in layers),
         channels_of(found),
         found.channel_axis,
         offering.is_checked(found.key),
@@ -162,6 +179,7 @@ def see_image(found: Searched, offering: Offering) -> SeenImage:
         None if offering.intensities.shared else offering.intensities.own.get(found.key),
         offering.finders(found),
         offering.input(found).covered,
+        maps,
     )
 
 
@@ -218,7 +236,7 @@ def placement_of(layer: Image) -> Placement:
 
 
 def put_back(layer: Image, record: LayerRecord, channel: ChannelRecord | None = None) -> None:
-    """Put a layer that we have just opened where it lay, with the contrast limits that it had.
+    """Put a layer that we have just opened where it lay, looking as it did.
 
     Parameters
     ----------
@@ -235,6 +253,8 @@ def put_back(layer: Image, record: LayerRecord, channel: ChannelRecord | None = 
         layer.units, layer.axis_labels = place.units, place.axis_labels
     if record.contrast_limits is not None and not layer.rgb:
         layer.contrast_limits = record.contrast_limits
+    if record.look is not None:
+        dress(layer, looks_in(record.look))
     if channel is not None and not layer.rgb:
         layer.gamma, layer.opacity, layer.visible = channel.gamma, channel.opacity, channel.visible
         known = channel.colormap if channel.colormap in AVAILABLE_COLORMAPS else None

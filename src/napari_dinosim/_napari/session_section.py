@@ -14,7 +14,7 @@ from napari_dinosim._napari.section import Section
 from napari_dinosim._napari.task import Task, TaskButton
 from napari_dinosim.errors import DinosimError
 from napari_dinosim.records.files import load_query_record
-from napari_dinosim.records.making import loose_prompts
+from napari_dinosim.records.making import embedded_by, loose_prompts
 
 if TYPE_CHECKING:
     from napari_dinosim._napari.controller import Controller
@@ -71,6 +71,9 @@ class SessionSection(Section):
         self.forget.clicked.connect(guarded(self._forget))
         self._show = guarded(self.show_loose)
         controller.choices_changed.connect(self._show)
+        self._on_row = lambda _key: self._show()  # embedded: by which encoder is known now
+        controller.row_changed.connect(self._on_row)
+        self._text: str | None = None
         self.show_loose()
 
     def _arrange(self) -> None:
@@ -88,9 +91,11 @@ class SessionSection(Section):
         self.addWidget(panel)
 
     def show_loose(self) -> None:
-        """Say how many points of files are looked for."""
-        count = len(self._controller.prompts.loose)
-        text = f"{count} point{'s' * (count != 1)} of a file looked for"
+        """Say how many points of files are looked for, and which cannot be, because another encoder made them."""
+        count, text = len(self._controller.prompts.loose), self._said()
+        if text == self._text:
+            return
+        self._text = text
         self.loose.setText(f"{text}.")
         for part in (self.loose, self.forget):
             part.setVisible(count > 0)
@@ -98,10 +103,27 @@ class SessionSection(Section):
         if self.isExpanded():
             self.expand(animate=False)  # to its new height
 
+    def _said(self) -> str:
+        session, loose = self._controller.session, self._controller.prompts.loose
+        if not loose:
+            return ""
+        name, made_by = session.encoder.name, embedded_by(session)
+        others = [
+            one
+            for one in loose
+            if (one.encoder != made_by if made_by else name and one.encoder.partition("@")[0] != name)
+        ]
+        text = f"{len(loose)} point{'s' * (len(loose) != 1)} of a file"
+        if len(others) == len(loose):
+            return f"{text} not comparable with this encoder"
+        return f"{text} looked for" + (f", {len(others)} not comparable with this encoder" if others else "")
+
     def shutdown(self) -> None:
-        """Stop what runs; what was written stays."""
+        """Stop what runs, and ask no more; what was written stays."""
         self._controller.choices_changed.disconnect(self._show, missing_ok=True)
-        for task in (self.saving, self.opening, self.using):
+        self._controller.row_changed.disconnect(self._on_row, missing_ok=True)
+        self.opening.shutdown()
+        for task in (self.saving, self.using):
             task.cancel()
 
     # ---- what the person does ------------------------------------------------------------------------------------

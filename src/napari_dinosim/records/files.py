@@ -93,7 +93,7 @@ def _read(kind: type[Record], path: Path) -> Record:
                 f"{path.name!r}: found {size / 1e6:.0f} MB, expected at most {LARGEST / 1e6:.0f} MB. "
                 "Choose another file."
             )
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # some editors put a mark before it
     except OSError as error:
         raise RecordError(
             f"{path}: cannot be read ({error.strerror or error}), expected a file. Choose another one."

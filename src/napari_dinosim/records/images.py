@@ -6,7 +6,7 @@ The annotations are read while the program runs, by pydantic, which checks each 
 import base64
 import binascii
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
@@ -143,6 +143,30 @@ class ChannelRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class LookRecord:
+    """How an image or a map looks in napari.
+
+    Parameters
+    ----------
+    colormap : str, optional
+        Its name; None for the one that it has by itself.
+    colours : Numbers of shape (N, 4), optional
+        RGBA in [0, 1], evenly spaced, of a colormap that napari does not know by name.
+    gamma, opacity : float
+    visible : bool
+    contrast_limits : (low, high), optional
+        Of a map, where a person changed them.
+    """
+
+    colormap: str | None = None
+    colours: Numbers | None = None
+    gamma: float = 1.0
+    opacity: float = 1.0
+    visible: bool = True
+    contrast_limits: Pair | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LayerRecord:
     """One layer of an image: the image itself, or one of a composition.
 
@@ -164,6 +188,8 @@ class LayerRecord:
         Of its layer.
     placement : Placement, optional
         Where it lay in napari.
+    look : LookRecord, optional
+        How it looked there; None for those of a composition, of which each channel has its own.
     """
 
     name: str
@@ -175,6 +201,7 @@ class LayerRecord:
     sample: tuple[str, str] | None = None
     contrast_limits: Pair | None = None
     placement: Placement | None = None
+    look: LookRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +229,8 @@ class ImageRecord:
         compositions, whose channels have their own.
     covered : tuple of float, optional
         How many pixels a patch covered along each axis, colours left out; None for as many as it has.
+    maps : dict of str to LookRecord
+        How its maps looked: those of classes by name, the one of all by ``""``.
     """
 
     key: str
@@ -213,6 +242,7 @@ class ImageRecord:
     intensity: Intensity | None = None
     limits: Pair | None = None
     covered: tuple[float, ...] | None = None
+    maps: dict[str, LookRecord] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.layers:

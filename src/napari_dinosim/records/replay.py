@@ -108,7 +108,7 @@ def replay(
     DifferenceError
         If something differs and is not accepted; its ``differences`` say what.
     RecordError
-        If a composition has not an array for each channel.
+        If a key is none of the record's, or a composition has not an array for each channel.
     DinosimError
         If the encoder cannot be loaded, or an image cannot be embedded.
 
@@ -126,7 +126,7 @@ def replay(
     1.0
     """
     slot = EncoderSlot() if encoder is None else EncoderSlot(lambda _choice: encoder)
-    wanted = [image for image in record.images if image.searched]
+    wanted = _wanted(record, images)
     arrays = {image.key: _arrays(image, images[image.key]) for image in wanted if image.key in images}
     differences = [*_image_differences(wanted, arrays), *_encoder_differences(record, slot)]
     if not accept_differences:
@@ -134,6 +134,18 @@ def replay(
     notes: list[str] = []
     maps, classes = _search(record, arrays, slot, notes, on_progress)
     return Replayed(record, maps, classes, tuple(differences), tuple(dict.fromkeys(notes)))
+
+
+def _wanted(record: SessionRecord, images: Mapping[str, Any]) -> list[ImageRecord]:
+    """Return what was searched; refuse images of other keys than the record's."""
+    known = [image.key for image in record.images]
+    unknown = [key for key in images if key not in known]
+    if unknown:
+        raise RecordError(
+            f"images: found {', '.join(map(repr, unknown))}, expected keys of the session: "
+            f"{', '.join(map(repr, known)) or 'it has none'}. Give each image by its key."
+        )
+    return [image for image in record.images if image.searched]
 
 
 def _refuse(differences: Sequence[Difference]) -> None:

@@ -133,6 +133,8 @@ def _told(error: ValidationError, called: str) -> str:
 def _fault(error: ErrorDetails) -> str:
     """Name the field, what was found and what was expected."""
     where = _path(error["loc"])
+    if error["type"] == "json_invalid":  # what Python's reader takes, such as half of a character
+        return f"found {error['msg'].removeprefix('Invalid JSON: ')}, expected JSON in Unicode."
     if error["type"] == "missing":
         return f"field {where}: found nothing, expected it to be there."
     if error["type"] == "unexpected_keyword_argument":
