@@ -301,3 +301,4 @@ def test_long_names_widen_neither_the_section_nor_the_window(desk):
         spin(0.1)
         assert section.minimumSizeHint().width() <= 290
         assert found.widget.body.native.minimumSizeHint().width() <= 300
+    assert found.viewer.window._qt_window.minimumSizeHint().width() <= 1000

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 NO_CLASS = np.array(0, dtype=np.uint16)
 """Label of what is not embedded; napari draws it transparent."""
 
+LONGEST_NAME = 20
+"""Characters of a class that are shown in the name of its colormap."""
+
 WINNER_OPACITY = 0.5
 
 WINNER_LOOKS = ("opacity", "blending", "visible", "contour")
@@ -169,7 +172,7 @@ class ClassLayers:
                 layer = held[old]
                 layer.metadata[MARK]["label"] = new
                 self._bound.discard(key_of(layer))  # its data look the old name up
-                if layer.colormap.name == f"class {old}":
+                if layer.colormap.name == _colormap_name(old):
                     layer.colormap = self._colormap(new)
                 self._entitle(layer, _name(new, found.name))
             if None in held:
@@ -190,7 +193,9 @@ class ClassLayers:
 
     def _own_looks(self, label: str) -> dict[str, Any]:
         """Say how the map of a class looks by itself."""
-        colour = {"colormap": self._colormap(label)} if label in self._book.labels else {"colormap": f"class {label}"}
+        colour = (
+            {"colormap": self._colormap(label)} if label in self._book.labels else {"colormap": _colormap_name(label)}
+        )
         return looks_of(self._session.normalisation) | colour | {"visible": False}
 
     def _add(self, found: Searched, label: str | None) -> Any:
@@ -254,7 +259,7 @@ class ClassLayers:
     def _colormap(self, label: str) -> Colormap:
         colour = self._book.look(label).colour
         channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-        return Colormap([(*channels, 0.0), (*channels, 1.0)], name=f"class {label}")
+        return Colormap([(*channels, 0.0), (*channels, 1.0)], name=_colormap_name(label))
 
     def _dress(self, layer: Any) -> None:
         """Give the labels the colours and names of their classes; colours that a person chose stay."""
@@ -276,3 +281,8 @@ class ClassLayers:
 
 def _name(label: str | None, image_name: str) -> str:
     return f"{'classes' if label is None else label} · {image_name}"
+
+
+def _colormap_name(label: str) -> str:
+    """Name the colormap of a class: a short one, for napari's box of colormaps is as wide as the longest name."""
+    return f"class {label if len(label) <= LONGEST_NAME else f'{label[:12]}…{label[-7:]}'}"
