@@ -16,9 +16,11 @@ BIN := $(VENV)/bin
 endif
 RUN := $(BIN)/python -m
 
-# Viewer tests need OpenGL: on Linux they run on a virtual screen, drawn in software.
+# Viewer tests need OpenGL: on Linux they run on virtual screens, drawn in software. pytest-xvfb gives each process of
+# the tests its own: they would take the mouse from each other.
 ifeq ($(shell uname -s),Linux)
-SCREEN := LIBGL_ALWAYS_SOFTWARE=1 QT_QPA_PLATFORM=xcb xvfb-run -a -s "-screen 0 1600x1200x24"
+DRAWN := LIBGL_ALWAYS_SOFTWARE=1 QT_QPA_PLATFORM=xcb
+SCREEN := $(DRAWN) xvfb-run -a -s "-screen 0 1600x1200x24"
 endif
 
 comma := ,
@@ -34,7 +36,7 @@ help: ## list the commands
 
 # pytest comes last, so that its summary is the last line.
 test: system-tests lint ## set up, then run ruff, mypy, npe2 and all tests
-	$(SCREEN) $(RUN) pytest --cov </dev/null
+	$(DRAWN) $(RUN) pytest --cov --numprocesses=auto --maxprocesses=4 --dist=loadfile </dev/null
 
 lint: $(VENV)/.installed-all+test ## run ruff, mypy and npe2, without the tests
 	$(RUN) ruff check .
@@ -57,7 +59,7 @@ pictures: system-tests $(VENV)/.installed-all+test ## make the pictures of the d
 	NAPARI_CONFIG=$(VENV)/pictures.yaml HF_HUB_CACHE=$(VENV)/no-weights $(SCREEN) $(BIN)/python docs/make_pictures.py
 
 bench: system-tests $(VENV)/.installed-all+test ## run the benchmarks
-	$(SCREEN) $(RUN) pytest benchmarks -o python_files="bench_*.py test_*.py" </dev/null
+	$(DRAWN) $(RUN) pytest benchmarks -o python_files="bench_*.py test_*.py" </dev/null
 
 clean: ## remove .venv and everything that was built
 	rm -rf $(VENV) build dist site .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
