@@ -194,6 +194,23 @@ def test_the_cost_is_told_before_it_begins(bench):
     line.shutdown()
 
 
+def test_what_cannot_be_done_is_told_before_it_begins_too(bench):
+    bench.add(sample(16), name="no units")
+    bench.add(sample(20), name="calibrated", scale=(0.32, 0.32), units="um")
+    line = CostLine(bench.controller)
+    bench.start()
+    bench.controller.sample_by(Resolution(Cover.LENGTH, length=6.4))
+    told = words(line)
+    assert told.startswith("To embed: 54 patches · ")
+    assert "⚠ " in told
+    assert "'no units' is in pixel × pixel, which cannot be converted to micrometer" in told
+    bench.start()
+    assert words(line).startswith("⚠ ")
+    bench.controller.sample_by(by_pixels(16))
+    assert "⚠" not in words(line)
+    line.shutdown()
+
+
 def test_an_encoder_of_unknown_size_counts_planes(bench):
     bench.add(sample(16), name="a")
     line = CostLine(bench.controller)

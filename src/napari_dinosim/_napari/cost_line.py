@@ -64,25 +64,31 @@ class CostLine(QLabel):
         session, offering = self._controller.session, self._controller.offering
         choice = replace(session.encoder, finer=offering.resolution.finer)
         known, expected, patches = session.reckoning.facts(choice) or facts(choice), Expected(), 0
+        refused: list[str] = []
         for found in offering.checked():
             if found.key in session.inputs:
                 try:
+                    offering.resolution.covered(found.image)
                     one = session.reckoning.expected(found.key, offering.input(found), choice, known)
-                except ResolutionError:  # its row will say so
+                except ResolutionError as error:  # its row will say so too, once it is tried
+                    refused.append(str(error))
                     continue
                 expected += one
                 patches += one.patches * one.missing // max(one.planes, 1)
+        more = f" And {_count(len(refused) - 1, 'more image')}." if len(refused) > 1 else ""
+        warning = f"⚠ {refused[0]}{more}" if refused else ""
         if not expected.missing:
-            return ""
+            return warning
         if known is None:
-            return f"To embed: {_count(expected.missing, 'plane')}; how many patches is known once it is loaded."
+            planes = _count(expected.missing, "plane")
+            return f"To embed: {planes}; how many patches is known once it is loaded. {warning}".rstrip()
         words = [_count(patches, "patch", "patches"), _memory(expected.memory)]
         words += [_time(expected.seconds)] if expected.seconds is not None else ["time not yet known"]
         text = f"To embed: {' · '.join(words)}"
         budget = session.reckoning.budget(known)
         if expected.memory > budget:
             text += f". More than the {_memory(budget)} set aside: those not looked at for longest will leave"
-        return text + "."
+        return f"{text}. {warning}".rstrip()
 
 
 def _count(number: int, one: str, many: str = "") -> str:
