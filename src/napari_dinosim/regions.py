@@ -132,6 +132,7 @@ class Region:
         OutsideImageError
             If no part of it lies in the image.
         """
+        # one that ends where it begins has no inside: not "path", which would have one
         return cls._made("line", checked(vertices, 2), shape, closed=False)
 
     @classmethod

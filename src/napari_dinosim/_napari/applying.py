@@ -15,6 +15,7 @@ from napari_dinosim._napari.point_records import put_points
 from napari_dinosim._napari.region_records import put_regions
 from napari_dinosim._napari.resolution import Cover, Resolution
 from napari_dinosim._napari.roles import key_of
+from napari_dinosim._napari.sentences import counted
 from napari_dinosim.planes import axes_of, index_of, others
 from napari_dinosim.records.making import loose_of
 
@@ -81,11 +82,11 @@ def apply_session(
     reference = max(reversed(controller.checked()), key=lambda layer: layer.ndim)
     regions, lost_regions = put_regions(controller, record, images, reference, append=append)
     controller.read_prompts()
-    text = f"Session opened: {points} point{'s' * (points != 1)}"
-    text += f" and {regions} region{'s' * (regions != 1)}." if regions else "."
+    text = f"Session opened: {counted(points, 'point')}"
+    text += f" and {counted(regions, 'region')}." if regions else "."
     if lost + lost_regions:
         text += f" {lost + lost_regions} left out, whose image is not here."
-    return text + (f" {left} other image{'s' * (left > 1)} left unchecked." if left else "")
+    return text + (f" {counted(left, 'other image')} left unchecked." if left else "")
 
 
 def resolution_of(record: SessionRecord) -> Resolution:

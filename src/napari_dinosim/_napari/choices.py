@@ -11,7 +11,7 @@ from napari_dinosim._napari.kept import KeptChoices
 from napari_dinosim._napari.map_looks import redress
 from napari_dinosim._napari.preferences import with_blocks
 from napari_dinosim._napari.roles import key_of
-from napari_dinosim._napari.sentences import INTENSITY_CHANGED, RESOLUTION_CHANGED
+from napari_dinosim._napari.sentences import INTENSITY_CHANGED, RESOLUTION_CHANGED, counted
 from napari_dinosim._napari.tools import Tools
 from napari_dinosim.errors import ImageError
 
@@ -176,7 +176,7 @@ class Choices:
         self.prompts.labels.book.remove(label)
         keys = {"point": "Shift+T", "region": "Shift+K"}
         said = [
-            f"{count} {what}{'s' * (count > 1)} of it (on their layer, Delete removes, {keys[what]} relabels)"
+            f"{counted(count, what)} of it (on their layer, Delete removes, {keys[what]} relabels)"
             for what, count in (("point", points), ("region", regions))
             if count
         ]

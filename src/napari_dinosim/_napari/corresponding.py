@@ -10,6 +10,7 @@ from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.image_watch import ImageWatch
 from napari_dinosim._napari.lines_layer import LinesLayer, Pair
 from napari_dinosim._napari.roles import key_of
+from napari_dinosim._napari.sentences import counted
 from napari_dinosim._napari.task import Task
 from napari_dinosim.errors import Cancelled
 
@@ -106,7 +107,7 @@ class Corresponding:
         self.pairs = pairs
         name = self._draw()
         count, mutual = len(self.pairs), sum(pair.found.mutual for pair in self.pairs)
-        told = f"{count} place{'s' * (count != 1)} found, {mutual} of them mutual (they find the point again)."
+        told = f"{counted(count, 'place')} found, {mutual} of them mutual (they find the point again)."
         if name:
             told += f" The lines are in the layer {name!r}."
         return f"{told} {YOURS}" if edited else told

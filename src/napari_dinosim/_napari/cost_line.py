@@ -10,6 +10,7 @@ from superqt.utils import qdebounced
 
 from napari_dinosim._napari.encoder_choices import facts
 from napari_dinosim._napari.guard import guarded
+from napari_dinosim._napari.sentences import counted
 from napari_dinosim.errors import ResolutionError
 from napari_dinosim.reckoning import Expected
 
@@ -75,24 +76,20 @@ class CostLine(QLabel):
                     continue
                 expected += one
                 patches += one.patches * one.missing // max(one.planes, 1)
-        more = f" And {_count(len(refused) - 1, 'more image')}." if len(refused) > 1 else ""
+        more = f" And {counted(len(refused) - 1, 'more image')}." if len(refused) > 1 else ""
         warning = f"⚠ {refused[0]}{more}" if refused else ""
         if not expected.missing:
             return warning
         if known is None:
-            planes = _count(expected.missing, "plane")
+            planes = counted(expected.missing, "plane")
             return f"To embed: {planes}; how many patches is known once it is loaded. {warning}".rstrip()
-        words = [_count(patches, "patch", "patches"), _memory(expected.memory)]
+        words = [counted(patches, "patch", "patches"), _memory(expected.memory)]
         words += [_time(expected.seconds)] if expected.seconds is not None else ["time not yet known"]
         text = f"To embed: {' · '.join(words)}"
         budget = session.reckoning.budget(known)
         if expected.memory > budget:
             text += f". More than the {_memory(budget)} set aside: those not looked at for longest will leave"
         return f"{text}. {warning}".rstrip()
-
-
-def _count(number: int, one: str, many: str = "") -> str:
-    return f"{number:,} {one if number == 1 else many or one + 's'}".replace(",", " ")
 
 
 def _memory(count: int) -> str:

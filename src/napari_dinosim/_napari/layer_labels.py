@@ -10,6 +10,7 @@ from psygnal import Signal
 
 from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.label_book import LOOKS
+from napari_dinosim._napari.sentences import counted
 from napari_dinosim.errors import LabelError
 from napari_dinosim.prompts import POSITIVE, clean_label
 
@@ -151,7 +152,7 @@ class LayerLabels:
         """Give what is selected the label that comes next, and say so."""
         number = self.relabel(self.book.current)
         if number:
-            self.told.emit(f"{number} {self.noun}{'s' * (number > 1)} relabelled: {self.book.current}.")
+            self.told.emit(f"{counted(number, self.noun)} relabelled: {self.book.current}.")
         else:
             way = f"Choose the select tool, select {self.noun}s, then relabel them."
             self.told.emit(f"No {self.noun} is selected. {way}")

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
+from napari_dinosim._napari.sentences import counted
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -106,7 +108,7 @@ def described(before: LayerState, after: LayerState) -> str:
     """
 
     def several(count: int) -> str:
-        return f"{count} {before.noun}" if count == 1 else f"{count} {before.noun}s"
+        return counted(count, before.noun)
 
     more = len(after) - len(before)
     if more > 0 and before.places == after.places[: len(before)]:

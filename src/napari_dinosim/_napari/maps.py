@@ -75,7 +75,8 @@ class MapLayers:
             self.remove(key)
             return
         found = self._session.shown_map(key)
-        lazy, large = bool(leading_shape(image)) or self._large(image), self._large(image)
+        large = self._large(image)
+        lazy = bool(leading_shape(image)) or large
         layer = self._layers.get(key) or self._adopt(image, lazy)
         if layer is not None and (layer.ndim, layer.multiscale) != (image.ndim, large):
             self.remove(key)  # data of another kind

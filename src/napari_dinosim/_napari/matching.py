@@ -17,6 +17,7 @@ from napari_dinosim._napari.matches_layer import MatchLayers
 from napari_dinosim._napari.placing import place_prompt
 from napari_dinosim._napari.point_state import place_names
 from napari_dinosim._napari.roles import MATCHES, role
+from napari_dinosim._napari.sentences import counted
 from napari_dinosim._napari.task import Task
 from napari_dinosim.analysis.mutual import Mutual
 from napari_dinosim.prompts import NEGATIVE, POSITIVE, PromptSet
@@ -114,7 +115,7 @@ class Matching:
             return f"No place has a score of {request.threshold:.2f} or more.{told} Lower the minimum.{more}"
         few = "" if any(match.rank == request.k for match in matches) else " There are no more with these settings."
         return (
-            f"Found {len(matches)} match{'es' * (len(matches) > 1)} in {len(images)} image{'s' * (len(images) > 1)}, "
+            f"Found {counted(len(matches), 'match', 'matches')} in {counted(len(images), 'image')}, "
             f"the best {max(match.score for match in matches):.2f}.{few}{more} N jumps to the next one."
         )
 

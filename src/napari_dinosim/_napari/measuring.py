@@ -17,6 +17,7 @@ from napari_dinosim._napari.measured_image import fitting, image_of
 from napari_dinosim._napari.object_colours import by_number
 from napari_dinosim._napari.results import find, put
 from napari_dinosim._napari.roles import LIKE, MARK, PREVIEW, WINNER, key_of, mark, role
+from napari_dinosim._napari.sentences import counted
 from napari_dinosim._napari.task import Task
 from napari_dinosim.analysis.likeness import likeness
 from napari_dinosim.analysis.objects import measure_objects
@@ -119,7 +120,7 @@ class Measuring:
             write_features(layer, columns(measures), anew=True)
             self.changed.emit()
             names = ", ".join(measures.mean) or "no map yet, so no scores"
-            objects = f"{len(measures)} object{'s' * (len(measures) != 1)} of {layer.name}"
+            objects = f"{counted(len(measures), 'object')} of {layer.name}"
             return f"{objects} measured over {over}: {names}, and the mean embedding, in its features."
 
         self.task.start(work, done, "Cancelled: the features are those of before.")

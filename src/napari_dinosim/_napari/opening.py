@@ -24,8 +24,9 @@ from napari_dinosim._napari.comparing import (
 from napari_dinosim._napari.questions import ask
 from napari_dinosim._napari.roles import is_image, key_of
 from napari_dinosim._napari.seen import SeenLayer, put_back, see, sign_layers
+from napari_dinosim._napari.sentences import counted
 from napari_dinosim._napari.task import Task
-from napari_dinosim._napari.under_way import UnderWay, counted, said_of_differences, said_of_missing
+from napari_dinosim._napari.under_way import UnderWay, said_of_differences, said_of_missing
 from napari_dinosim.records.files import load_session
 from napari_dinosim.records.matching import OpenLayer, file_of, match, moved
 
@@ -210,12 +211,12 @@ class Opening(Task):
 
     def _ask_about_points(self, under: UnderWay, images: list[Compared], choice: EncoderChoice) -> None:
         prompts, regions = self._controller.prompts, self._controller.regions
-        here = {
-            "point": 0 if prompts.layer is None else len(prompts.layer.data),
-            "region": 0 if regions.layer is None else len(regions.layer.data),
-            "point of a file": len(prompts.loose),
-        }
-        count = sum(here.values())
+        here = [
+            (0 if prompts.layer is None else len(prompts.layer.data), "point", "points"),
+            (0 if regions.layer is None else len(regions.layer.data), "region", "regions"),
+            (len(prompts.loose), "point of a file", "points of a file"),
+        ]
+        count = sum(number for number, *_ in here)
         if not count:
             self._apply(under, images, choice, append=False)
             return
@@ -227,7 +228,7 @@ class Opening(Task):
                 self._leave()
 
         be, them = ("is", "it") if count == 1 else ("are", "them")
-        listed_here = ", ".join(counted(number, what) for what, number in here.items() if number)
+        listed_here = ", ".join(counted(*what) for what in here if what[0])
         text = f"There {be} already: {listed_here}. Replace {them} by the session's?"
         self._ask(text, [REPLACE, ADD], answered)
 

@@ -199,7 +199,8 @@ class PromptsLayer:
         bytes
             Name of the point: its coordinates in the layer.
         """
-        layer = self.ensure(image) if self.layer is None else self.layer
+        layer = self.layer
+        assert layer is not None, "there is no layer for it"
         units = self._viewer.layers.units
         here = to_data(layer, to_world(image, point, units), units, self._viewer.dims.point)
         every = np.concatenate([layer.data, here[None]])

@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_dinosim._napari.coordinates import apply, plane_shape, shown_axes, to_data, world_matrix
 from napari_dinosim._napari.reading import LeftOut, Owner, Reading, read_point
+from napari_dinosim._napari.sentences import counted
 from napari_dinosim.errors import OutsideImageError, RegionError
 from napari_dinosim.planes import axes_of
 from napari_dinosim.prompts import Prompt, RegionPrompt
@@ -59,7 +60,7 @@ class RegionReading:
         if not self.complaints:
             return ""
         more = len(self.complaints) - 1
-        return self.complaints[0] + (f" And {_regions(more)} more left out." if more else "")
+        return self.complaints[0] + (f" And {counted(more, 'region')} more left out." if more else "")
 
 
 def sentence(points: Reading, regions: RegionReading) -> str:
@@ -71,15 +72,11 @@ def sentence(points: Reading, regions: RegionReading) -> str:
     if not regions.prompts:
         return points.text
     count = len(points.prompts)
-    under = f"under {count} point{'s' * (count > 1)} and " if count else ""
-    text = f"Searching for what is {under}in {_regions(len(regions.prompts))}."
+    under = f"under {counted(count, 'point')} and " if count else ""
+    text = f"Searching for what is {under}in {counted(len(regions.prompts), 'region')}."
     if regions.small:
-        text += f" {_regions(regions.small).capitalize()} smaller than a patch: the whole patch counts."
+        text += f" {counted(regions.small, 'region').capitalize()} smaller than a patch: the whole patch counts."
     return text
-
-
-def _regions(count: int) -> str:
-    return f"{count} region" if count == 1 else f"{count} regions"
 
 
 class RegionReader:

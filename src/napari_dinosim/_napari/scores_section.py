@@ -12,6 +12,7 @@ from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.patch_overlay import image_to_draw
 from napari_dinosim._napari.roles import CLASS_MAP, MAP, MARK, is_ours, key_of
 from napari_dinosim._napari.section import Section
+from napari_dinosim._napari.sentences import counted
 
 if TYPE_CHECKING:
     from napari_dinosim._napari.controller import Controller
@@ -127,7 +128,7 @@ class ScoresSection(Section):
         session = self._controller.session
         states = [state for key in session.inputs if (state := session.state(key)).best is not None]
         found = sum(not state.no_match for state in states)
-        images = "1 image" if len(states) == 1 else f"{len(states)} images"
+        images = counted(len(states), "image")
         if found == len(states) and len(states) > 1:
             text = f"A match in all {images}."
         else:

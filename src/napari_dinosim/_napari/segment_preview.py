@@ -16,7 +16,6 @@ from napari_dinosim._napari.roles import MARK, PREVIEW, is_image, is_ours
 from napari_dinosim._napari.segment_looks import dress, in_bytes
 from napari_dinosim._napari.segment_words import NO_MAP, Found, said
 from napari_dinosim._napari.task import Task
-from napari_dinosim.analysis.recipe import Segmentation
 from napari_dinosim.errors import Cancelled, SegmentationError
 
 if TYPE_CHECKING:
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from napari_dinosim._napari.controller import Controller
     from napari_dinosim._napari.feature_layers import FeatureLayers
     from napari_dinosim._napari.mapped import Mapped
+    from napari_dinosim.analysis.recipe import Segmentation
     from napari_dinosim.analysis.segment import Segments
     from napari_dinosim.engine import Job
     from napari_dinosim.planes import PlaneIndex
@@ -54,7 +54,7 @@ class SegmentPreview:
     def __init__(self, controller: Controller, layers: FeatureLayers, making: Task) -> None:
         self._controller, self._layers, self._making = controller, layers, making
         self._task = Task(controller.engine)
-        self._recipe, self._on, self._again = Segmentation(), False, False
+        self._on = self._again = False
         self._shown: dict[str, dict[PlaneIndex, PatchValues]] = {}
         self._wanted: set[str] = set()
         self._look_soon = qthrottled(guarded(self.look), timeout=LOOK_MS, leading=False)  # never within another event
@@ -91,12 +91,11 @@ class SegmentPreview:
             self._again = True
             self._task.cancel()
 
-    def follow(self, recipe: Segmentation) -> None:
-        """Preview another way of making labels from now on.
+    def follow(self, before: Segmentation, recipe: Segmentation) -> None:
+        """Preview labels that are made in another way now.
 
         While numbers are dragged, previews under way are shown; one made in quite another way is dropped.
         """
-        before, self._recipe = self._recipe, recipe
         if before == recipe:
             return
         if replace(before, threshold=recipe.threshold, smoothing=recipe.smoothing) != recipe:
@@ -123,7 +122,7 @@ class SegmentPreview:
         self._keep(())
 
     def _begin(self, gathered: list[Mapped]) -> None:
-        recipe, classes = self._recipe, len(self._controller.session.classes)
+        recipe, classes = self._controller.tools.choices.segmentation, len(self._controller.session.classes)
         self._again = False
 
         def work(job: Job[Any]) -> list[tuple[Mapped, Segments | None, Found]]:

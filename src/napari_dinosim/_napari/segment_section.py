@@ -192,9 +192,7 @@ class SegmentSection(Section):
             objects=self.objects.currentData(),
             edges="image" if self.edges.isChecked() else "patches",
         )
-        recipe = replace(recipe, **self.method.currentData())
-        self._controller.tools.choose(segmentation=recipe)
-        self.segmenting.follow(recipe)
+        self.segmenting.follow(replace(recipe, **self.method.currentData()))
 
     def _size(self) -> tuple[float, str]:
         """Smallest size; the last one that could be read while this one cannot, which is told."""

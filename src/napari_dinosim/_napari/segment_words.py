@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from napari_dinosim._napari.sentences import counted
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -95,11 +97,6 @@ def made_for(count: int, lazy: Sequence[str]) -> str:
     if len(lazy) == count:
         return f"{of}, drawn where you look: too large to paint in."
     return f"{of}: they are yours to paint in, but for {_listed(lazy)}, too large for that and drawn where you look."
-
-
-def counted(number: int, one: str, more: str = "") -> str:
-    """``"1 image"``, ``"2 images"``."""
-    return f"{number} {one if number == 1 else more or f'{one}s'}"
 
 
 def _count(known: Sequence[Found], classes: int, together: bool) -> str:

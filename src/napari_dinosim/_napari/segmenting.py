@@ -14,7 +14,6 @@ from napari_dinosim._napari.segment_preview import SegmentPreview
 from napari_dinosim._napari.segment_words import GONE, NO_MAP, made_for, said, why_none
 from napari_dinosim._napari.segment_worker import label_image
 from napari_dinosim._napari.task import Task
-from napari_dinosim.analysis.recipe import Segmentation
 from napari_dinosim.errors import SegmentationError
 
 if TYPE_CHECKING:
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from napari_dinosim._napari.controller import Controller
     from napari_dinosim._napari.mapped import Mapped
     from napari_dinosim._napari.segment_worker import Labelled
+    from napari_dinosim.analysis.recipe import Segmentation
     from napari_dinosim.engine import Job
 
 PARTS = 1000
@@ -47,7 +47,6 @@ class Segmenting:
         self.layers = FeatureLayers(controller)
         self.task = Task(controller.engine)
         self.preview = SegmentPreview(controller, self.layers, self.task)
-        self.recipe = Segmentation()
 
     def shutdown(self) -> None:
         """Stop what runs; labels stay, previews go."""
@@ -55,10 +54,16 @@ class Segmenting:
         self.preview.shutdown()
         self.layers.shutdown()
 
+    @property
+    def recipe(self) -> Segmentation:
+        """How labels are made."""
+        return self._controller.tools.choices.segmentation
+
     def follow(self, recipe: Segmentation) -> None:
         """Make labels in another way from now on."""
-        self.recipe = recipe
-        self.preview.follow(recipe)
+        before = self.recipe
+        self._controller.tools.choose(segmentation=recipe)
+        self.preview.follow(before, recipe)
 
     def make(self) -> None:
         """Make labels of all planes of all checked images, as layers to keep."""

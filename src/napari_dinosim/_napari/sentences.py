@@ -1,4 +1,4 @@
-"""Sentences that the window says in more than one place."""
+"""Sentences and words that the window says in more than one place."""
 
 from __future__ import annotations
 
@@ -14,3 +14,8 @@ CHANNELS_MOVED = "Its channels no longer lie on each other; move them back, or s
 INTENSITY_CHANGED = "Its intensities are read otherwise now; press Start to embed it anew."
 CHANNEL_REMOVED = "A channel was removed: the others of its composition are images of their own again."
 RESOLUTION_CHANGED = "It is to be sampled otherwise now; press Start to embed it anew."
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """``"1 image"``, ``"2 images"``, ``"10 368 patches"``."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}".replace(",", " ")

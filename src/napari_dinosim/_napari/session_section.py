@@ -11,6 +11,7 @@ from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.opening import Opening
 from napari_dinosim._napari.saving import Saving
 from napari_dinosim._napari.section import Section
+from napari_dinosim._napari.sentences import counted
 from napari_dinosim._napari.task import Task, TaskButton
 from napari_dinosim.errors import DinosimError
 from napari_dinosim.records.files import load_query_record
@@ -113,7 +114,7 @@ class SessionSection(Section):
             for one in loose
             if (one.encoder != made_by if made_by else name and one.encoder.partition("@")[0] != name)
         ]
-        text = f"{len(loose)} point{'s' * (len(loose) != 1)} of a file"
+        text = counted(len(loose), "point of a file", "points of a file")
         if len(others) == len(loose):
             return f"{text} not comparable with this encoder"
         return f"{text} looked for" + (f", {len(others)} not comparable with this encoder" if others else "")
@@ -162,7 +163,7 @@ class SessionSection(Section):
         controller.prompts.loose += made
         controller.read_prompts()
         controller.choices_changed.emit()
-        count = f"{len(made)} point{'s' * (len(made) != 1)}"
+        count = counted(len(made), "point")
         text = f"Looking for what was under {count}, by {record.encoder.identity}."
         if controller.session.encoder.model != record.encoder.choice.model:
             text += " Other embeddings cannot be compared with it: choose that encoder."

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_dinosim._napari.comparing import WEIGHTS
+from napari_dinosim._napari.sentences import counted
 from napari_dinosim.records.matching import gone
 from napari_dinosim.records.values import listed
 
@@ -96,9 +97,3 @@ def shortened(lines: Sequence[str]) -> list[str]:
     """Return the first few lines, and how many more there are."""
     more = len(lines) - MOST_LISTED
     return [*lines[:MOST_LISTED], f"… and {more} more"] if more > 0 else list(lines)
-
-
-def counted(count: int, what: str) -> str:
-    """``"2 points of a file"``."""
-    one, *of = what.split(" ", 1)
-    return " ".join([str(count), one if count == 1 else f"{one}s", *of])
