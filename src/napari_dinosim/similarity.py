@@ -228,13 +228,13 @@ def _group_cosines(vectors: Tensor, groups: Sequence[tuple[Tensor, Combine]]) ->
     # the mean of products is that with the mean
     columns = [part.mean(dim=0, keepdim=True) if combine == "mean" else part for part, combine in held]
     query, sizes = torch.cat(columns), [len(part) for part in columns]
-    if len(query) == 1:  # twice: torch's product with one vector goes through memory on one core, four times slower
+    if len(query) == 1:  # twice: a product with one vector may be left to one core
         query = query.expand(2, -1).contiguous()
     step = len(vectors) if vectors.dtype == torch.float32 else max(1, CHUNK_ELEMENTS // vectors.shape[1])
     parts = []
     if sizes == [1]:
-        columns = [_first_column(chunk.float() @ query.T) for chunk in torch.split(vectors, step)]
-        return columns[0] if len(columns) == 1 else torch.cat(columns, dim=1)
+        rows = [_first_row(query @ chunk.float().T) for chunk in torch.split(vectors, step)]
+        return rows[0] if len(rows) == 1 else torch.cat(rows, dim=1)
     for chunk in torch.split(vectors, step):
         cosines = torch.split((chunk.float() @ query.T)[:, : sum(sizes)], sizes, dim=1)
         each = [combined(part, combine) for part, (_, combine) in zip(cosines, groups, strict=True)]
@@ -243,12 +243,12 @@ def _group_cosines(vectors: Tensor, groups: Sequence[tuple[Tensor, Combine]]) ->
     return found.clamp_(-1, 1).cpu()
 
 
-def _first_column(product: Tensor) -> Tensor:
-    """Return the first column of (N, n), cut to [-1, 1], as (1, N), on the CPU.
+def _first_row(product: Tensor) -> Tensor:
+    """Return the first row of (n, N), cut to [-1, 1], as (1, N), on the CPU.
 
     By numpy: huge grids come in many blocks, and to wake torch's threads for each small step takes longer than it.
     """
-    return torch.from_numpy(product.cpu().numpy()[None, :, 0].clip(-1, 1))
+    return torch.from_numpy(product[:1].cpu().numpy().clip(-1, 1))
 
 
 def min_max(scores: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from events import spin
 from napari_dinosim._napari.coordinates import to_data, to_world
 from napari_dinosim._napari.hover import NO_PLACE, NOWHERE
 from pictures import colours
+from planted import seed_map
 
 SHAPE = (100, 150)
 
@@ -88,7 +89,7 @@ def test_before_any_point_maps_come_and_go_with_the_key_but_stay_blank_beside_th
     assert bench.ours("similarity map") == []
 
 
-def test_moves_come_at_most_every_40_ms_and_only_another_patch_counts(bench, pair):
+def test_moves_come_at_most_every_20_ms_and_only_another_patch_counts(bench, pair):
     first, _, a, _ = pair
     bench.controller.hover.switch(True)
     hover(bench, first, (37, 120))
@@ -104,6 +105,47 @@ def test_moves_come_at_most_every_40_ms_and_only_another_patch_counts(bench, pai
     assert seen[-1] == (2, 1)
     assert len(seen) <= 2  # the first at once, the last when the time is over
     bench.assert_map(first, a, [(37, 20)])
+
+
+def test_a_preview_of_a_large_image_has_fewer_pixels_in_the_same_place(bench):
+    image = colours(1100, 1306)
+    layer = bench.add(image, name="a", scale=(0.5, 0.7), rotate=30, translate=(3, 5))
+    bench.start()
+    click(bench, layer, (900, 200))
+    made = bench.map_of(layer)
+    kept, values, world = made.data, made.data.copy(), to_world(made, (37, 1200), None)
+    hover(bench, layer, (37, 1200))
+    bench.controller.hover.hold(True)
+    assert made.data.shape == (275, 327)  # a quarter, three pixels or more along each patch
+    expected = seed_map(image / 255, 16, [(37, 1200)])
+    for place in ((0, 0), (37, 1200), (1099, 1305), (601, 331)):
+        there = to_data(made, to_world(layer, place, None), None, bench.viewer.dims.point)
+        assert made.data[tuple(np.floor(there + 0.5).astype(int))] == pytest.approx(expected[place], abs=1e-5)
+    edges = np.array([[-0.5, -0.5], [1099.5, 1305.5]])
+    shown = to_data(made, [to_world(layer, edge, None) for edge in edges], None, bench.viewer.dims.point)
+    np.testing.assert_allclose(shown, [[-0.5, -0.5], [274.5, 326.5]], atol=1e-9)
+    bench.controller.hover.hold(False)
+    assert made.data is kept
+    np.testing.assert_array_equal(kept, values)
+    np.testing.assert_allclose(to_world(made, (37, 1200), None), world)
+    np.testing.assert_allclose(made.scale, layer.scale)
+
+
+def test_rows_follow_a_moving_preview_only_so_often(bench, pair):
+    first, *_ = pair
+    seen = []
+    bench.controller.row_changed.connect(seen.append)
+    bench.controller.hover.switch(True)
+    hover(bench, first, (37, 120))
+    seen.clear()
+    for x in (100, 80, 60):
+        hover(bench, first, (37, x))
+    assert len(seen) <= 2  # each of both images once
+    spin(0.3)
+    assert len(seen) >= 2
+    seen.clear()
+    bench.controller.hover.switch(False)
+    assert len(seen) >= 2  # at once
 
 
 def test_the_view_moves_under_a_cursor_that_rests(bench, pair):
@@ -303,6 +345,4 @@ def test_the_switch_is_shown_in_every_widget_and_goes_with_the_last(desk):
     spin(0.1)
     assert not viewer.mouse_move_callbacks
     assert dict(viewer.keymap) == {}
-    from planted import seed_map
-
     np.testing.assert_allclose(made.data, seed_map(image / 255, 16, [(37, 120)]), atol=1e-5)

@@ -28,6 +28,7 @@ from napari_dinosim._napari.region_reading import sentence
 from napari_dinosim._napari.regions import Regions
 from napari_dinosim._napari.remarks import remarks
 from napari_dinosim._napari.roles import MAP, key_of, role
+from napari_dinosim._napari.row_telling import RowTelling
 from napari_dinosim._napari.rows import ImageRow, image_row
 from napari_dinosim._napari.sentences import CLICK, FIRST, INTENSITY_CHANGED, NO_WEIGHTS
 from napari_dinosim._napari.view_watch import ViewWatch
@@ -91,6 +92,7 @@ class Controller(Choices):
         self._redraw = qthrottled(guarded(self._draw_patches), timeout=20, leading=False)  # never within another event
         self._on_active, self._on_zoom = (lambda _event: self._redraw()), (lambda _event: self._rescale())
         self._view = ViewWatch(viewer, self.session, self.offering)
+        self._rows = RowTelling(self.session, self.row_changed)
         self._connect()
 
     def rows(self) -> list[ImageRow]:
@@ -202,7 +204,7 @@ class Controller(Choices):
 
     def shutdown(self) -> None:
         """Stop the work and leave the viewer; prompts and maps stay as they are."""
-        for follower in (self.hover, self._watch, self._view):
+        for follower in (self.hover, self._watch, self._view, self._rows):
             guarded(follower.close)()
         guarded(self.overlay.hide)()
         self.deliver.close()
@@ -224,7 +226,6 @@ class Controller(Choices):
 
     def _connect(self) -> None:
         self.session.map_changed.connect(self.write_map)
-        self.session.state_changed.connect(self.row_changed.emit)
         self.session.progress_changed.connect(self.progress_changed.emit)
         for told in (self.session.message, self.session.failed, self._images.told):
             told.connect(self._tell)

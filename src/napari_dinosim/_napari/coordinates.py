@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from napari.utils.transforms import Affine
 from pint import DimensionalityError, get_application_registry
 
 from napari_dinosim.planes import LAST, others, plane_index, split_shape
@@ -175,6 +176,15 @@ def place_like(layer: Layer, other: Layer) -> None:
     """Move a layer to where another one lies."""
     for name, value in placement(other).items():
         setattr(layer, name, value)
+
+
+def fit(layer: Image, image: Image) -> None:
+    """Stretch a layer of fewer pixels, placed like an image, over this image, edge on edge."""
+    ratio = np.divide(spatial_shape(image), spatial_shape(layer))
+    own = Affine(scale=image.scale, translate=image.translate, rotate=image.rotate, shear=image.shear)
+    for name, value in (("scale", image.scale * ratio), ("translate", own((ratio - 1) / 2))):
+        if not np.allclose(getattr(layer, name), value, rtol=1e-12, atol=0):
+            setattr(layer, name, value)
 
 
 def placement_in_world(layer: Layer, world_units: Sequence[object] | None) -> dict[str, object]:

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 KEY = "Q"
 """Held for a preview; free in napari, whatever layer is active."""
 
-LOOK_MS = 40
-"""At most this often do the maps follow the cursor: 25 times a second."""
+LOOK_MS = 20
+"""At most this often do the maps follow the cursor: 50 times a second."""
 
 REST_MS = 100
 """What is previewed is said when the cursor has rested for so long: napari says something else while it moves."""

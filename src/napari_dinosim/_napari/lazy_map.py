@@ -59,6 +59,12 @@ def pyramid_steps(shape: tuple[int, int]) -> list[int]:
     return steps
 
 
+def pixels_under(picks: NDArray[np.intp], size: int, full: int) -> NDArray[np.intp]:
+    """Pixels, along an axis of ``full``, under the centres of these of the ``size`` pixels of a level."""
+    found: NDArray[np.intp] = np.floor((picks + 0.5) * (full / size)).astype(np.intp)
+    return found
+
+
 class LazyMap:
     """An array that upsamples what is asked of it.
 
@@ -105,7 +111,7 @@ class LazyMap:
         parts = _complete(key, self.ndim)
         picks = [np.arange(n)[part] for n, part in zip(self.shape[:spatial], parts[:spatial], strict=True)]
         pixels = [
-            np.floor((np.atleast_1d(pick) + 0.5) * (full / n)).astype(np.intp)  # under the centre of a level's pixel
+            pixels_under(np.atleast_1d(pick), n, full)
             for pick, full, n in zip(picks, self._full, self.shape, strict=False)
         ]
         axes = self._axes()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -9,10 +11,10 @@ import numpy as np
 from napari.layers import Image
 from superqt.utils import qdebounced
 
-from napari_dinosim._napari.coordinates import leading_shape, place_like, placement, plane_shape, shown_axes
+from napari_dinosim._napari.coordinates import fit, leading_shape, place_like, placement, plane_shape, shown_axes
 from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.layer_looks import dress
-from napari_dinosim._napari.lazy_map import LazyMap, pyramid_steps
+from napari_dinosim._napari.lazy_map import LazyMap, pixels_under, pyramid_steps
 from napari_dinosim._napari.map_looks import kept_looks, looks_of
 from napari_dinosim._napari.results import find, put
 from napari_dinosim._napari.roles import COLOURS, MAP, key_of, mark
@@ -30,6 +32,12 @@ if TYPE_CHECKING:
 
 REAL_PIXELS = 4096**2
 """A plane of at most this many pixels is a real array, so that every napari tool can use it; a larger one is lazy."""
+
+QUICK_PIXELS = 1024**2
+"""Pixels that are written and drawn many times a second; of a larger image, a preview is shown in fewer."""
+
+PER_PATCH = 3
+"""Pixels, at least, along a patch of such a preview."""
 
 THUMBNAIL_MS = 300
 """The thumbnails in the layer list follow when the maps have been quiet for so long."""
@@ -57,6 +65,7 @@ class MapLayers:
         self._layers: dict[str, Image] = {}
         self._looks: dict[str, dict[str, Any]] = {}
         self._written: set[str] = set()
+        self._aside: dict[str, np.ndarray[Any, Any]] = {}
         self.awaits_preview = False
         self._draw = qdebounced(guarded(self.draw_written), timeout=0)
         self._draw_thumbnails = qdebounced(guarded(self._refresh_thumbnails), timeout=THUMBNAIL_MS)
@@ -85,8 +94,8 @@ class MapLayers:
             if found is None:
                 return
             layer = self._add(image, lazy)
-        elif tuple(layer.data.shape) != leading_shape(image) + plane_shape(image) or self._turned(layer, image):
-            layer.data = self._data(image, lazy)
+        elif tuple(layer.data.shape) != self._shape(image, lazy) or self._turned(layer, image):
+            self._replace(layer, image, lazy)
         if not lazy:
             data: np.ndarray[Any, Any] = layer.data
             if found is None:
@@ -96,6 +105,18 @@ class MapLayers:
         self._written.add(key)
         self._draw()
 
+    def _replace(self, layer: Image, image: Image, lazy: bool) -> None:
+        """Give a map other data. Those of a person's own prompts are put aside for a preview, and the same again."""
+        key, held = key_of(image), layer.data
+        data = self._aside.pop(key, None)
+        if data is None or data.shape != self._shape(image, lazy):
+            data = self._data(image, lazy)
+        if not lazy and self._session.previewed is not None and held.shape == plane_shape(image):
+            self._aside[key] = held
+        with layer.events.blocker_all():  # told once, when it is drawn: each of these would lay out all layers anew
+            layer.data = data
+            fit(layer, image)
+
     def _previews(self) -> bool:
         """Whether maps are shown without a prompt; between two previews they stay, blank: to add one takes long."""
         return self.awaits_preview or self._session.previewed is not None
@@ -103,8 +124,10 @@ class MapLayers:
     def draw_written(self) -> None:
         """Have napari draw what was written, once all maps are: on the next turn of the event loop."""
         written, self._written = self._written, set()
-        for layer in [self._layers[key] for key in written if key in self._layers]:
-            layer.refresh(extent=False, highlight=False, thumbnail=False)
+        quiet = self._viewer.layers.events.blocker() if self._session.previewed else nullcontext()
+        with quiet:  # of new pixels the layer list shows nothing, yet it would be painted anew, and the window with it
+            for layer in [self._layers[key] for key in written if key in self._layers]:
+                layer.refresh(extent=False, highlight=False, thumbnail=False)
         self._draw_thumbnails()
 
     def _refresh_thumbnails(self) -> None:
@@ -121,6 +144,7 @@ class MapLayers:
         layer = self._layers.get(key_of(image))
         if layer is not None and layer.ndim == image.ndim:
             place_like(layer, image)
+            fit(layer, image)
 
     def rename(self, key: str, old: str, new: str) -> None:
         """Name the map after its renamed image, where it still has the name that we gave it."""
@@ -161,7 +185,7 @@ class MapLayers:
         self._looks[key] = kept_looks(self._layers[key], looks_of(self._session.normalisation))
 
     def _data(self, image: Image, lazy: bool) -> Any:
-        shape = leading_shape(image) + plane_shape(image)
+        shape = self._shape(image, lazy)
         if not lazy:
             return np.full(shape, np.nan, dtype=np.float32)
         key = key_of(image)
@@ -173,6 +197,15 @@ class MapLayers:
 
         levels = [LazyMap(shape, lookup, step, partial(self._axes, image)) for step in steps]
         return levels if len(levels) > 1 else levels[0]
+
+    def _shape(self, image: Image, lazy: bool) -> tuple[int, ...]:
+        """Shape of a map: that of its image; a preview of a large one has fewer pixels, to follow the cursor."""
+        shape = leading_shape(image) + plane_shape(image)
+        found = None if lazy or self._session.previewed is None else self._session.shown_map(key_of(image))
+        if found is None or math.prod(shape) <= QUICK_PIXELS:
+            return shape
+        step = 2 ** int(math.log2(max(min(found.grid.footprint) / PER_PATCH, 1)))
+        return tuple(-(-size // step) for size in shape)
 
     def _axes(self, image: Image) -> Axes:
         return shown_axes(image, self._viewer.dims.order)
@@ -220,11 +253,17 @@ class MapLayers:
 
 
 def _write(data: np.ndarray[Any, Any], found: SimilarityMap, axes: Axes) -> None:
-    """Write the map of a flat image, that may be seen with its axes exchanged."""
-    if axes == LAST:
+    """Write the map of a flat image, that may be seen with its axes exchanged, and in fewer pixels."""
+    seen = data if axes == LAST else data.T
+    if seen.shape != found.grid.image_shape:
+        picks = [
+            pixels_under(np.arange(n), n, full) for n, full in zip(seen.shape, found.grid.image_shape, strict=True)
+        ]
+        seen[...] = found.upsample_at(*picks)
+    elif axes == LAST:
         found.grid.upsample(found.values, out=data)
     else:
-        data[...] = found.grid.upsample(found.values).T
+        seen[...] = found.grid.upsample(found.values)
 
 
 def _name(image_name: str) -> str:
