@@ -233,3 +233,24 @@ def test_points_of_files_are_asked_about_and_kept(desk, file, monkeypatch):
     begin(section, monkeypatch, file)
     assert "There are already: 1 point, 1 point of a file. Replace them" in answer("Replace")
     assert spin(10, lambda: not found.controller.prompts.loose)
+
+
+def test_points_of_a_class_are_looked_for_where_the_class_is_new(desk, file, monkeypatch):
+    found, section = opened(desk, file.parent, "a")
+    found.start()
+    found.click(layers_of(found)["a"], (40, 10))
+    found.controller.prompts.labels.book.add("door")
+    found.click(layers_of(found)["a"], (10, 40))
+    save(found, section, monkeypatch, file.parent / "points.json", 2)
+    close(found)
+    found, section = opened(desk, file.parent, "a")
+    found.start()
+    begin(section, monkeypatch, file.parent / "points.json", 3)
+    assert spin(10, lambda: len(found.controller.prompts.loose) == 2)
+    found.wait()
+    assert section.loose.text() == "2 points of a file looked for."
+    assert not section.forget.isHidden()
+    assert "classes · a" in [layer.name for layer in found.viewer.layers]
+    assert set(found.controller.prompts.labels.book.classes) == {"door"}
+    section.forget.click()
+    assert spin(5, lambda: not found.controller.prompts.loose)

@@ -160,6 +160,7 @@ class SessionSection(Section):
 
     def _used(self, record: QueryRecord) -> str:
         controller, made = self._controller, loose_prompts(record)
+        controller.prompts.labels.book.meet(prompt.label for prompt in made)
         controller.prompts.loose += made
         controller.read_prompts()
         controller.choices_changed.emit()
