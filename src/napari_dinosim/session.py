@@ -229,7 +229,7 @@ class SimilaritySession(Answers):
         if cache_key not in self._cache:
             return state
         found = self.shown_map(key)
-        best, against = None if found is None else found.best, self._plan.prompts.against
+        best, against = None if found is None else found.best, self._plan.prompts.against and self.previewed is None
         by_class = tuple((one, each.best) for one in self.classes if (each := self.shown_map(key, one)) is not None)
         state = replace(state, best=best, threshold=self.threshold, against=against, by_class=by_class)
         if state.stage is Stage.READY and self._stale.get(key):

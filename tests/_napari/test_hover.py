@@ -148,6 +148,20 @@ def test_rows_follow_a_moving_preview_only_so_often(bench, pair):
     assert len(seen) >= 2  # at once
 
 
+def test_a_preview_is_told_as_cosines_whatever_is_negative(bench, pair):
+    first, second, *_ = pair
+    click(bench, first, (37, 120))
+    bench.controller.prompts.labels.book.choose("negative")
+    click(bench, second, (5, 50))
+    key = str(second.unique_id)
+    assert bench.session.state(key).text.startswith("ready · best score ")
+    bench.controller.hover.switch(True)
+    hover(bench, first, (80, 20))
+    assert bench.session.state(key).text.startswith("ready · best match ")
+    bench.controller.hover.switch(False)
+    assert bench.session.state(key).text.startswith("ready · best score ")
+
+
 def test_the_view_moves_under_a_cursor_that_rests(bench, pair):
     first, _, a, _ = pair
     camera = bench.viewer.scene.camera

@@ -9,6 +9,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
 from events import spin
+from napari_dinosim._napari.coordinates import to_data, to_world
 from napari_dinosim._napari.segment_section import SegmentSection
 from napari_dinosim._napari.segmenting import Segmenting
 from napari_dinosim.analysis.recipe import Segmentation
@@ -86,6 +87,33 @@ def test_objects_holes_and_sizes(bench, segmenting):
     make(bench, segmenting, objects="components", fill_holes=True, minimum_size=100, unit="µm²")
     assert labels_over(bench, layer) == [found], "the layer was not updated in place"
     np.testing.assert_array_equal(found.data, expected == 1)
+
+
+@pytest.mark.parametrize(("least", "left"), [(200, 1), (300, 0)])
+def test_the_area_of_pixels_whose_sides_have_different_units(bench, segmenting, least, left):
+    image = np.full((96, 144, 3), GREY, np.uint8)
+    image[16:48, 16:48] = RED  # 256 µm²
+    layer = bench.add(image, name="a", scale=(500, 0.5), units=("nm", "um"))
+    bench.start()
+    units, shown = bench.viewer.layers.units, bench.viewer.dims.point
+    bench.prompts.add(to_data(bench.prompts, to_world(layer, (20, 20), units), units, shown))
+    bench.wait()
+    make(bench, segmenting, objects="components", minimum_size=least, unit="µm²")
+    assert sum(len(found.features) for found in labels_over(bench, layer)) == left
+
+
+@pytest.mark.parametrize(("least", "left"), [(5000, 1), (5200, 0)])
+def test_the_area_of_pixels_of_the_plane_on_screen(bench, segmenting, least, left):
+    stack = np.full((64, 96, 144, 3), GREY, np.uint8)
+    stack[16:48, 35:45, 16:48] = RED  # 32 × 32 pixels of 5 × 1 µm in the plane on screen
+    layer = bench.add(stack, name="a", rgb=True, scale=(5, 1, 1), units="um")
+    bench.viewer.dims.order = (1, 0, 2)
+    bench.viewer.dims.set_current_step(1, 40)
+    bench.controller.embed_scope("plane")
+    bench.start()
+    bench.point(layer, (20, 40, 20))
+    make(bench, segmenting, objects="components", minimum_size=least, unit="µm²")
+    assert sum(len(found.features) for found in labels_over(bench, layer)) == left
 
 
 def test_edges_are_snapped_to_the_image(bench, segmenting):

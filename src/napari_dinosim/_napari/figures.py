@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from napari_dinosim._napari.controller import Controller
     from napari_dinosim.engine import Job
-    from napari_dinosim.panels import PixelSize
     from napari_dinosim.planes import Axes
 
 COLOURS = 256
@@ -134,7 +133,7 @@ def look_of(layer: Image) -> MapLook:
     return MapLook(colours.clip(0, 1), (float(low), float(high)), max(LEAST_OPACITY, float(layer.opacity)))
 
 
-def pixel_size(image: Image, axes: Axes) -> PixelSize:
+def pixel_size(image: Image, axes: Axes) -> tuple[tuple[float, float], str]:
     """Distance of two pixels of an image along axes on screen, in the unit of the second; pixels where none fits."""
     matrix = world_matrix(image, None)
     sizes = np.linalg.norm(matrix[:-1, :-1], axis=0)
@@ -144,5 +143,5 @@ def pixel_size(image: Image, axes: Axes) -> PixelSize:
         registry = get_application_registry()  # type: ignore[no-untyped-call]
         height = float(registry.Quantity(height, down).to(across).magnitude)
     except DimensionalityError:
-        return 1.0, "pixel"
+        return (1.0, 1.0), "pixel"
     return (height, width), str(across)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from napari_dinosim._napari.export import place_of
 from napari_dinosim._napari.feature_layers import Taken, take
+from napari_dinosim._napari.figures import pixel_size
 from napari_dinosim.errors import Cancelled
+from napari_dinosim.planes import axes_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -87,10 +88,10 @@ def gather(controller: Controller) -> list[Mapped]:
     if not session.prompts.sought:
         return []
     for taken in take(controller):
-        key, place = taken.found.key, place_of(taken.found.image)
+        key = taken.found.key
         labels: tuple[str | None, ...] = (None, *session.classes)
         maps = {label: session.frozen_maps(key, label) for label in labels}
-        size = place.pixel_size[-2], place.pixel_size[-1]
         image, shown = session.inputs[key], session.shown_plane(key)
-        gathered.append(Mapped(taken, shown, image.count(shown), maps, image.read, size, place.unit[-1]))
+        size, unit = pixel_size(taken.found.image, axes_of(shown))
+        gathered.append(Mapped(taken, shown, image.count(shown), maps, image.read, size, unit))
     return gathered

@@ -121,7 +121,8 @@ class ScoresSection(Section):
             heat = session.shown_map(key_of(image), label)
         self._follow(layer)
         names = [name for name in (label, image.name if image is not None and len(images) > 1 else None) if name]
-        self.bar.show_map(layer, heat, " · ".join(names), against=session.prompts.against)
+        against = session.prompts.against and (label is not None or session.previewed is None)
+        self.bar.show_map(layer, heat, " · ".join(names), against=against)
 
     def _count_matches(self) -> None:
         """Say how many images have a match, where there is a threshold."""
