@@ -131,6 +131,20 @@ def test_a_preview_of_a_large_image_has_fewer_pixels_in_the_same_place(bench):
     np.testing.assert_allclose(made.scale, layer.scale)
 
 
+def test_a_large_map_that_a_preview_makes_lies_over_its_image(bench):
+    layer = bench.add(colours(1100, 1306), name="a", scale=(0.5, 0.7), rotate=30, translate=(3, 5))
+    bench.start()
+    hover(bench, layer, (37, 1200))
+    bench.controller.hover.switch(True)
+    made = bench.map_of(layer)
+    assert made.data.shape == (275, 327)
+    for here, there in (((-0.5, -0.5), (-0.5, -0.5)), ((274.5, 326.5), (1099.5, 1305.5))):
+        np.testing.assert_allclose(to_world(made, here, None), to_world(layer, there, None))
+    click(bench, layer, (900, 200))
+    assert made.data.shape == (1100, 1306)
+    np.testing.assert_allclose(made.extent.world, layer.extent.world)
+
+
 def test_rows_follow_a_moving_preview_only_so_often(bench, pair):
     first, *_ = pair
     seen = []

@@ -156,14 +156,14 @@ class MapLayers:
         """Take note that a map layer is gone: a person removed it."""
         for key, held in list(self._layers.items()):
             if held is layer:
-                self._keep_looks(key)
+                self._let_go(key)
                 del self._layers[key]
 
     def remove(self, key: str) -> None:
         """Remove the map over an image."""
         layer = self._layers.get(key)
         if layer is not None:
-            self._keep_looks(key)
+            self._let_go(key)
             del self._layers[key]
             if layer in self._viewer.layers:
                 self._viewer.layers.remove(layer)
@@ -181,7 +181,9 @@ class MapLayers:
         if key in self._layers:
             dress(self._layers[key], looks)
 
-    def _keep_looks(self, key: str) -> None:
+    def _let_go(self, key: str) -> None:
+        """Keep how a map looks that goes, and nothing else of it."""
+        self._aside.pop(key, None)
         self._looks[key] = kept_looks(self._layers[key], looks_of(self._session.normalisation))
 
     def _data(self, image: Image, lazy: bool) -> Any:
@@ -230,7 +232,7 @@ class MapLayers:
         if layer is not None:
             self._layers[key] = layer
             if (layer.ndim, layer.multiscale) == (image.ndim, self._large(image)):
-                layer.data = self._data(image, lazy)
+                self._replace(layer, image, lazy)
         return layer
 
     def _add(self, image: Image, lazy: bool) -> Image:
@@ -246,6 +248,7 @@ class MapLayers:
             **(looks | self._looks.get(key, {})),
             **placement(image),
         )
+        fit(layer, image)
         colours = find(self._viewer, COLOURS, key)  # which would cover it
         put(self._viewer, layer, found.layers if colours is None else (*found.layers, colours))
         self._layers[key] = layer
