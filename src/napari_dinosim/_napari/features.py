@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from napari_dinosim._napari.controller import Controller
     from napari_dinosim._napari.feature_layers import Taken
+    from napari_dinosim._napari.task import Steps
     from napari_dinosim.analysis.clusters import Method, PatchClusters
     from napari_dinosim.analysis.colours import PcaColours
     from napari_dinosim.engine import Job
@@ -103,10 +104,13 @@ class Features:
             parts = _per_image(taken, [_rgba(colours) for colours in found.colours])
             return found, [one.data(part, NO_COLOUR) for one, part in zip(taken, parts, strict=True)]
 
-        def done(result: tuple[PcaColours, list[Any]]) -> str | None:
+        def done(result: tuple[PcaColours, list[Any]]) -> Steps:
             found, data = result
             note = {"explained_variance": found.explained, "images": [one.found.name for one in taken]}
-            shown = [self.layers.show_colours(one, each, **note) for one, each in zip(taken, data, strict=True)]
+            shown = []
+            for one, each in zip(taken, data, strict=True):
+                shown.append(self.layers.show_colours(one, each, **note))
+                yield
             if not any(shown):
                 self._controller.told.emit(GONE, True)
                 return None
@@ -132,15 +136,17 @@ class Features:
             parts = _per_image(taken, found.labels)
             return found, [one.data(part, NO_CLUSTER) for one, part in zip(taken, parts, strict=True)]
 
-        def done(result: tuple[PatchClusters, list[Any]]) -> str | None:
+        def done(result: tuple[PatchClusters, list[Any]]) -> Steps:
             found, data = result
-            rows = legend(found)
-            shown = [self.layers.show_clusters(one, each, method=method) for one, each in zip(taken, data, strict=True)]
+            rows, shown = legend(found), []
+            for one, each in zip(taken, data, strict=True):
+                layer = self.layers.show_clusters(one, each, method=method)
+                self._dress(layer, rows)
+                shown.append(layer)
+                yield
             if not any(shown):
                 self._controller.told.emit(GONE, True)
                 return None
-            for layer in shown:
-                self._dress(layer, rows)
             self._made_of["clusters"] = signature
             self.grouped.emit(rows)
             fewer = f" There are no more kinds of patches: {count} were asked for." if found.count < count else ""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from napari_dinosim._napari.controller import Controller
     from napari_dinosim._napari.feature_layers import FeatureLayers
     from napari_dinosim._napari.mapped import Mapped
+    from napari_dinosim._napari.task import Steps
     from napari_dinosim.analysis.recipe import Segmentation
     from napari_dinosim.analysis.segment import Segments
     from napari_dinosim.engine import Job
@@ -128,12 +129,14 @@ class SegmentPreview:
         def work(job: Job[Any]) -> list[tuple[Mapped, Segments | None, Found]]:
             return [(one, *_segmented(one, recipe, job)) for one in gathered]
 
-        def done(made: list[tuple[Mapped, Segments | None, Found]]) -> None:
+        def done(made: list[tuple[Mapped, Segments | None, Found]]) -> Steps:
             for one, segments, _found in made:
-                self._show(one, segments, recipe)
+                if self._show(one, segments, recipe):
+                    yield
             found = [found for *_, found in made]
             self.told.emit(said(found, classes=classes, together=recipe.objects == "together"))
             self._go_on()
+            return None
 
         self._task.start(work, done, "")
         self._say_soon()
@@ -158,19 +161,22 @@ class SegmentPreview:
         for layer in [one for one in layers if is_ours(one, PREVIEW) and one.metadata[MARK]["source"] not in keys]:
             layers.remove(layer)
 
-    def _show(self, one: Mapped, segments: Segments | None, recipe: Segmentation) -> None:
+    def _show(self, one: Mapped, segments: Segments | None, recipe: Segmentation) -> bool:
+        """Show the labels of an image; whether napari had to make a layer for it, which takes its time."""
         if one.key not in self._wanted:
-            return
+            return False
         shown = self._shown.setdefault(one.key, {})
         shown.clear()
         if segments is not None:
             shown[one.shown] = PatchValues(segments.grid, in_bytes(segments.labels))
         layer = self._layers.held(PREVIEW, one.key)
-        if layer is None or tuple(layer.data.shape) != one.taken.shape:
+        anew = layer is None or tuple(layer.data.shape) != one.taken.shape
+        if anew:
             layer = self._layers.show_preview(one.taken, one.taken.lazy(shown, NO_PREVIEW))
         if layer is not None:
             dress(layer, self._controller, recipe)
             layer.refresh(extent=False, highlight=False, thumbnail=False)
+        return anew
 
 
 def _segmented(one: Mapped, recipe: Segmentation, job: Job[Any]) -> tuple[Segments | None, Found]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from napari_dinosim._napari.controller import Controller
     from napari_dinosim._napari.mapped import Mapped
     from napari_dinosim._napari.segment_worker import Labelled
+    from napari_dinosim._napari.task import Steps
     from napari_dinosim.analysis.recipe import Segmentation
     from napari_dinosim.engine import Job
 
@@ -77,8 +78,13 @@ class Segmenting:
         def work(job: Job[Any]) -> list[Labelled]:
             return _labelled(gathered, recipe, job)
 
-        def done(made: list[Labelled]) -> str:
-            shown = {each.found: layer for each in made if (layer := self._show(each, recipe)) is not None}
+        def done(made: list[Labelled]) -> Steps:
+            shown = {}
+            for each in made:
+                layer = self._show(each, recipe)
+                if layer is not None:
+                    shown[each.found] = layer
+                    yield
             if not shown:
                 return GONE
             self.made.emit()

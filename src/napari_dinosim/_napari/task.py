@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from functools import partial
+from inspect import isgeneratorfunction
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from magicgui.widgets import PushButton
 from psygnal import Signal
+from qtpy.QtCore import QTimer
 
 from napari_dinosim._napari.guard import guarded
 from napari_dinosim.engine import Note, Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
     from napari_dinosim.engine import Engine, Job, Lane
     from napari_dinosim.errors import DinosimError
 
     Result = TypeVar("Result")
+    Steps = Generator[None, None, str | None]
+
+BROKEN_OFF = "Cancelled: some images were left out."
 
 
 class Task:
@@ -37,17 +43,18 @@ class Task:
     def __init__(self, engine: Engine, lane: Lane = "analysis") -> None:
         self._engine, self._lane = engine, lane
         self._job: Job[Any] | None = None
+        self._steps: Steps | None = None
         self._if_cancelled = ""
 
     @property
     def running(self) -> bool:
         """Whether work is under way."""
-        return self._job is not None
+        return self._job is not None or self._steps is not None
 
     def start(
         self,
         work: Callable[[Job[Result]], Result],
-        done: Callable[[Result], str | None],
+        done: Callable[[Result], str | Steps | None],
         if_cancelled: str = "Cancelled.",
     ) -> None:
         """Begin; what was under way is dropped.
@@ -56,16 +63,20 @@ class Task:
         ----------
         work : callable(job) -> result
             Runs in the worker, without Qt or layers; calls ``job.advance(done, total)`` and looks at ``job.cancelled``.
-        done : callable(result) -> str or None
-            Runs in Qt's thread; what it returns is told.
+        done : callable(result) -> str, None or generator
+            Runs in Qt's thread; what it returns is told. What takes its time there, as new layers do in napari, is
+            written as a generator: its steps are a turn of the event loop each.
         if_cancelled : str
             What is told when the person cancels.
         """
-        if self._job is not None:
-            self._job.cancel()
+        self._drop()
         self._if_cancelled = if_cancelled
 
         def finished(result: Result) -> None:
+            if isgeneratorfunction(done):
+                self._job, self._steps = None, done(result)
+                self._step(self._steps)
+                return
             self._end("")
             sentence = done(result)
             if sentence:
@@ -77,10 +88,32 @@ class Task:
         self.progressed.emit(0.0)
 
     def cancel(self) -> None:
-        """Stop; nothing comes of it."""
+        """Stop; nothing comes of it, but for the layers that are there already."""
+        if self.running:
+            sentence = BROKEN_OFF if self._if_cancelled and self._steps is not None else self._if_cancelled
+            self._drop()
+            self._end(sentence)
+
+    def _drop(self) -> None:
         if self._job is not None:
             self._job.cancel()
-            self._end(self._if_cancelled)
+        if self._steps is not None:
+            self._steps.close()
+        self._job = self._steps = None
+
+    def _step(self, steps: Steps) -> None:
+        """Take one step, and the next one when the event loop comes round."""
+        if steps is not self._steps:  # dropped meanwhile
+            return
+        try:
+            next(steps)
+        except StopIteration as finished:
+            self._end(finished.value)
+        except Exception:
+            self._end("")
+            raise
+        else:
+            QTimer.singleShot(0, guarded(partial(self._step, steps)))
 
     def _progress(self, progress: Progress | Note) -> None:
         if isinstance(progress, Progress):
@@ -91,8 +124,8 @@ class Task:
     def _failed(self, error: DinosimError) -> None:
         self._end(str(error), True)
 
-    def _end(self, sentence: str, is_error: bool = False) -> None:
-        self._job = None
+    def _end(self, sentence: str | None, is_error: bool = False) -> None:
+        self._job = self._steps = None
         self.progressed.emit(None)
         if sentence:
             self.told.emit(sentence, is_error)
