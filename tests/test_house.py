@@ -18,7 +18,7 @@ PACKAGE = ROOT / "src" / "napari_dinosim"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 FLOORS = (
-    ("errors", "grid", "planes", "prompts", "resampling", "outlines", "regions"),
+    ("errors", "units", "grid", "planes", "prompts", "resampling", "outlines", "regions"),
     ("image", "intensity", "composition", "sampling", "pyramid", "similarity", "blocks"),
     ("mosaic", "representatives"),
     ("embeddings", "states"),

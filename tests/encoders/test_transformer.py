@@ -254,6 +254,8 @@ def test_windows_per_batch_go_by_the_fullest_device(model, monkeypatch):
     for index, replica in enumerate(encoder._replicas):
         replica.device = torch.device("cuda", index)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: ((10**9, 2 * 10**9)[device.index], 80 * 10**9))
+    for held in ("memory_reserved", "memory_allocated"):  # a machine with one device knows nothing of a second
+        monkeypatch.setattr(torch.cuda, held, lambda _device: 0)
     assert encoder.windows_per_batch == 2 * 4
 
 

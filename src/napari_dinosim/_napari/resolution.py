@@ -11,6 +11,7 @@ from pint import DimensionalityError, get_application_registry
 
 from napari_dinosim._napari.coordinates import world_matrix
 from napari_dinosim.errors import ResolutionError
+from napari_dinosim.units import symbol
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -111,7 +112,7 @@ def unit_of_length(layer: Image) -> str | None:
 def short(unit: str) -> str:
     """Symbol of a unit: ``"µm"``."""
     registry = get_application_registry()  # type: ignore[no-untyped-call]
-    return f"{registry.Unit(unit):~P}"
+    return symbol(registry.Unit(unit))
 
 
 def _ratio(own: object, unit: str) -> float:

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from napari_dinosim.errors import SegmentationError
+from napari_dinosim.units import symbol
 
 PIXEL = "pixel"
 """Unit of a size that is counted in pixels."""
@@ -52,7 +53,7 @@ def parse_size(text: str) -> tuple[float, str]:
         return size, PIXEL
     if not found.is_compatible_with("meter ** 2"):
         raise wrong
-    return size, f"{found.units:~P}"
+    return size, symbol(found.units)
 
 
 def area_in(area_unit: str, unit: str) -> float | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from napari_dinosim.units import symbol
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -58,16 +60,16 @@ def scale_bar(width: float, step: float, unit: str) -> Bar:
     >>> scale_bar(1000, 0.5, "nm").text, scale_bar(300, 1, "pixel").text
     ('100 nm', '50 px')
     """
-    symbol = symbol_of(unit)
-    if symbol == PIXEL:
+    name = symbol_of(unit)
+    if name == PIXEL:
         step = 1.0
-    if symbol not in LENGTHS:
+    if name not in LENGTHS:
         length = _round(width * step * SHARE)
-        return Bar(length / step, f"{length:g} {'px' if symbol == PIXEL else symbol}")
-    longest = width * step * SHARE * LENGTHS[symbol]  # metres
-    told = next((name for name in SPOKEN if longest < 1000 * LENGTHS[name]), SPOKEN[-1])
+        return Bar(length / step, f"{length:g} {'px' if name == PIXEL else name}")
+    longest = width * step * SHARE * LENGTHS[name]  # metres
+    told = next((each for each in SPOKEN if longest < 1000 * LENGTHS[each]), SPOKEN[-1])
     length = _round(longest / LENGTHS[told])
-    return Bar(length * LENGTHS[told] / LENGTHS[symbol] / step, f"{length:g} {told}")
+    return Bar(length * LENGTHS[told] / LENGTHS[name] / step, f"{length:g} {told}")
 
 
 def symbol_of(unit: str) -> str:
@@ -77,11 +79,10 @@ def symbol_of(unit: str) -> str:
     if unit in LENGTHS:
         return unit
     try:
-        symbol = f"{get_application_registry().Unit(unit):~}"  # type: ignore[no-untyped-call]
+        found = symbol(get_application_registry().Unit(unit))  # type: ignore[no-untyped-call]
     except (UndefinedUnitError, ValueError, TypeError):
         return unit
-    symbol = symbol.replace("\N{GREEK SMALL LETTER MU}", "\N{MICRO SIGN}")
-    return symbol if symbol in LENGTHS else unit
+    return found if found in LENGTHS else unit
 
 
 def _round(longest: float) -> float:
