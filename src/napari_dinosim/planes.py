@@ -113,6 +113,29 @@ def without_axis(plane: PlaneIndex, ndim: int, axis: int) -> PlaneIndex:
     return plane_index(index, (down, across))
 
 
+def is_plane(plane: PlaneIndex, shape: Sequence[int]) -> bool:
+    """Whether a name is that of a plane of an image.
+
+    Parameters
+    ----------
+    plane : tuple of int
+    shape : sequence of int
+        Of all its spatial axes.
+
+    Examples
+    --------
+    >>> is_plane((2,), (3, 48, 80)), is_plane((3,), (3, 48, 80)), is_plane((), (3, 48, 80))
+    (True, False, False)
+    """
+    if len(plane) == 1 and plane[0] < 0:
+        return False
+    axes, ndim = axes_of(plane), len(shape)
+    if axes[0] == axes[1] or not all(-ndim <= axis < 0 for axis in axes):
+        return False
+    sizes = split_shape(shape, axes)[0]
+    return len(index_of(plane)) == len(sizes) and all(0 <= i < n for i, n in zip(index_of(plane), sizes, strict=True))
+
+
 class AxisSlice:
     """An array at one position of one axis, that reads only what is asked of it.
 

@@ -252,5 +252,28 @@ def test_points_of_a_class_are_looked_for_where_the_class_is_new(desk, file, mon
     assert not section.forget.isHidden()
     assert "classes · a" in [layer.name for layer in found.viewer.layers]
     assert set(found.controller.prompts.labels.book.classes) == {"door"}
+    assert found.controller.combined_by == "max"
     section.forget.click()
     assert spin(5, lambda: not found.controller.prompts.loose)
+
+
+@pytest.mark.parametrize("here", [False, True], ids=["alone", "beside a point"])
+def test_points_of_a_file_count_as_they_did_where_nothing_else_is_looked_for(desk, file, monkeypatch, here):
+    found, section = opened(desk, file.parent, "a")
+    found.start()
+    for place in ((40, 10), (10, 40)):
+        found.click(layers_of(found)["a"], place)
+    found.controller.combine("mean")
+    save(found, section, monkeypatch, file.parent / "points.json", 2)
+    close(found)
+    found, section = opened(desk, file.parent, "a")
+    found.start()
+    if here:
+        found.click(layers_of(found)["a"], (30, 30))
+    begin(section, monkeypatch, file.parent / "points.json", 3)
+    assert spin(10, lambda: len(found.controller.prompts.loose) == 2)
+    assert (found.controller.combined_by, found.session.prompts.combine) == (
+        ("max", "max") if here else ("mean", "mean")
+    )
+    note = "When they were saved, several counted like all (mean); here like any (maximum) is chosen."
+    assert (note in found.widget.message.value) is here

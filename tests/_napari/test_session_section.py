@@ -118,13 +118,17 @@ def test_a_question_goes_with_the_widget_and_the_view_holds_what_is_opened(desk,
     close(first)
     found, section = opened(desk, folder)
     (folder / "two.tif").rename(folder / "other.tif")
+    tifffile.imwrite(folder / "one.tif", ONE[::-1], photometric="rgb")
     begin(section, monkeypatch, folder / "session.json")
     answer("Open without")
     assert spin(20, lambda: question() is not None)
+    assert "one" in question().text()
+    assert "two" not in question().text(), "what was answered is asked again"
     assert sorted(layers_of(found)) == ["one"]
     found.viewer.window.remove_dock_widget(found.dock)
     assert spin(5, lambda: question() is None and not layers_of(found)), "the viewer is not as it was"
     (folder / "other.tif").rename(folder / "two.tif")
+    tifffile.imwrite(folder / "one.tif", ONE, photometric="rgb")
     found.dock, found.widget = found.viewer.window.add_plugin_dock_widget("napari-dinosim")
     found.viewer.scene.camera.zoom, found.viewer.scene.camera.center = 50, (0, -900, -900)
     begin(found.widget.section(SessionSection), monkeypatch, folder / "session.json")
@@ -132,6 +136,49 @@ def test_a_question_goes_with_the_widget_and_the_view_holds_what_is_opened(desk,
     before = found.viewer.scene.camera.zoom, found.viewer.scene.camera.center
     found.viewer.reset_view()
     assert before == (found.viewer.scene.camera.zoom, found.viewer.scene.camera.center)
+
+
+def test_points_on_an_image_that_is_left_out_stay_and_are_no_other_images(desk, folder, monkeypatch):
+    found, section = opened(desk, folder, "one", "two")  # both lie at the origin: a place of one is one of the other
+    found.start()
+    for name in ("one", "two"):
+        found.click(layers_of(found)[name], (20, 30))
+        layers_of(found)["two"].visible = False
+    found.controller.prompts.labels.book.choose("positive")
+    owners = found.controller.prompts.owners()
+    assert owners[0].key != owners[1].key
+    save(found, section, monkeypatch, folder / "session.json")
+    close(found)
+    (folder / "two.tif").unlink()
+    found, section = opened(desk, folder)
+    begin(section, monkeypatch, folder / "session.json")
+    text = answer("Open without")
+    assert "1 point or region lies there; without it, what was marked is not searched for." in text
+    assert spin(20, lambda: found.session.prompts and not section.opening.running)
+    assert question() is None
+    assert len(found.prompts.data) == 2
+    assert len(found.session.prompts) == 1
+    [prompt] = found.session.prompts
+    assert (round(prompt.y), round(prompt.x)) == (20, 30)
+    told = "Session opened: 2 points. 1 of them on images that are not here: nothing is searched for there."
+    assert found.widget.message.value == told
+    assert found.viewer.status == "1 point on an image that is not open: left out until moved."
+
+
+def test_files_and_samples_lie_on_each_other_as_they_did(desk, folder, monkeypatch):
+    found, section = opened(desk, folder, "one")
+    found.viewer.open_sample("napari-dinosim", "textures")
+    found.viewer.open(folder / "two.tif", plugin="napari")
+    found.wait()
+    order = list(layers_of(found))
+    assert order[0] == "one"
+    assert order[-1] == "two"
+    save(found, section, monkeypatch, folder / "session.json")
+    close(found)
+    found, section = opened(desk, folder)
+    begin(section, monkeypatch, folder / "session.json")
+    assert spin(30, lambda: len(layers_of(found)) == 3 and not section.opening.running), found.widget.message.value
+    assert list(layers_of(found)) == order
 
 
 def test_weights_that_are_gone_are_asked_for(desk, folder, monkeypatch):
@@ -148,9 +195,8 @@ def test_weights_that_are_gone_are_asked_for(desk, folder, monkeypatch):
     assert answer("Open without") == (
         f"The weights of its encoder are not here; without them there will be no maps:\n\n{folder / 'own.pth'}"
     )
-    text = answer("Cancel")
-    assert f"weights of the encoder: found no file {folder / 'own.pth'}, expected own@planted" in text
-    assert text.endswith("There will be no maps until its weights are here.")
+    assert spin(20, lambda: len(layers_of(found)) == 1 and not section.opening.running), found.widget.message.value
+    assert question() is None, "what was answered is asked again"
     found.encoders.load_error = None
     begin(section, monkeypatch, folder / "session.json")
     assert spin(20, lambda: question() is not None)

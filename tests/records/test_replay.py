@@ -15,6 +15,7 @@ from napari_dinosim.embedding import embed
 from napari_dinosim.errors import DifferenceError, EncodingError, RecordError
 from napari_dinosim.loading import EncoderChoice
 from napari_dinosim.prompts import Prompt, PromptSet
+from napari_dinosim.records.drawn import RegionRecord
 from napari_dinosim.records.files import load_session, save_session
 from napari_dinosim.records.images import ChannelRecord, ImageRecord, LayerRecord, Numbers
 from napari_dinosim.records.making import embedded_by, prompt_set, record_image, record_session
@@ -252,3 +253,24 @@ def test_classes_and_negatives_come_back(desk, images):
 def test_a_key_that_is_none_is_refused_by_name(saved, images):
     with pytest.raises(RecordError, match="found 'typo', expected keys of the session: 'left', 'right', 'stack'"):
         replay(saved, {**images, "typo": LEFT}, encoder=ENCODER, accept_differences=True)
+
+
+@pytest.mark.parametrize("plane", [(), (3,), (-1,), (1, 0), (1, -9, -1), (1, -1, -1), (60, -3, -1)])
+def test_a_plane_that_the_image_does_not_have_is_refused(saved, images, plane):
+    wrong = [replace(image, plane=plane) if image.key == "stack" else image for image in saved.images]
+    with pytest.raises(RecordError) as told:
+        replay(replace(saved, images=tuple(wrong)), images, encoder=ENCODER)
+    assert f"image 'stack': found the plane {plane}, expected one of an image of shape (3, 60, 90)" in str(told.value)
+
+
+def test_prompts_on_planes_that_are_not_there_are_left_out_and_told(saved, images):
+    first, second = saved.prompts
+    assert second.place.plane == (2,)
+    wrong = replace(second, place=replace(second.place, plane=(2, 0)))
+    outline = ((10.0, 10.0), (10.0, 40.0), (40.0, 40.0))
+    region = RegionRecord("polygon", "stack", outline, (7,))
+    done = replay(replace(saved, prompts=(first, wrong), regions=(region,)), images, encoder=ENCODER)
+    assert "Point 2 was left out: (2, 0) is no plane of stack." in done.notes
+    assert "Region 1 was left out: (7,) is no plane of stack." in done.notes
+    alone = replay(replace(saved, prompts=(first,)), images, encoder=ENCODER)
+    np.testing.assert_array_equal(done.heat("right"), alone.heat("right"))

@@ -16,7 +16,7 @@ from napari_dinosim._napari.region_records import put_regions
 from napari_dinosim._napari.resolution import Cover, Resolution
 from napari_dinosim._napari.roles import key_of
 from napari_dinosim._napari.sentences import counted
-from napari_dinosim.planes import axes_of, index_of, others
+from napari_dinosim.planes import axes_of, index_of, is_plane, others
 from napari_dinosim.records.making import loose_of
 
 if TYPE_CHECKING:
@@ -78,12 +78,14 @@ def apply_session(
         controller.viewer.reset_view()
     controller.start()
     take_classes()  # after the layer that an earlier widget left has told of its own
-    points, lost = put_points(controller, record, images, append=append)
+    points, absent, lost = put_points(controller, record, images, append=append)
     reference = max(reversed(controller.checked()), key=lambda layer: layer.ndim)
-    regions, lost_regions = put_regions(controller, record, images, reference, append=append)
+    regions, absent_regions, lost_regions = put_regions(controller, record, images, reference, append=append)
     controller.read_prompts()
     text = f"Session opened: {counted(points, 'point')}"
     text += f" and {counted(regions, 'region')}." if regions else "."
+    if absent + absent_regions:
+        text += f" {absent + absent_regions} of them on images that are not here: nothing is searched for there."
     if lost + lost_regions:
         text += f" {lost + lost_regions} left out, whose image is not here."
     return text + (f" {counted(left, 'other image')} left unchecked." if left else "")
@@ -109,7 +111,7 @@ def _dress_maps(controller: Controller, record: SessionRecord, images: Mapping[s
 def _turn_to(controller: Controller, record: SessionRecord, images: Mapping[str, Searched]) -> None:
     """Show the axes and the plane that were on screen, by the image with the most axes; searched ones come first."""
     seen = [image for image in record.images if image.key in images]
-    fitting = [image for image in seen if len(index_of(image.plane)) == images[image.key].image.ndim - 2]
+    fitting = [image for image in seen if is_plane(image.plane, spatial_shape(images[image.key].image))]
     if not fitting:
         return
     first = max(fitting, key=lambda image: (images[image.key].image.ndim, image.searched))

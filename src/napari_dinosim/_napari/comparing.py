@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari_dinosim._napari.channel_axis import channel_axes
 from napari_dinosim._napari.limits import LimitFinders
@@ -14,7 +14,7 @@ from napari_dinosim.records.signature import compare
 from napari_dinosim.records.values import Difference
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Container, Sequence
 
     from napari.layers import Image
 
@@ -117,7 +117,7 @@ def encoder_differences(record: EncoderRecord, slot: EncoderSlot) -> tuple[Encod
     return choice, differences + ([] if found == expected else [Difference("encoder", found, expected)])
 
 
-def missing_differences(record: SessionRecord, images: Mapping[str, Any]) -> list[Difference]:
+def missing_differences(record: SessionRecord, images: Container[str]) -> list[Difference]:
     """Say which images are not here."""
     return [
         Difference(f"image {image.name!r}", "nothing", f"an image of shape {image.layers[0].signature.shape}")

@@ -15,6 +15,7 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_dinosim._napari.applying import apply_session
 from napari_dinosim._napari.comparing import (
+    WEIGHTS,
     Compared,
     encoder_differences,
     image_differences,
@@ -94,7 +95,8 @@ class Opening(Task):
         """Ask about files that are gone, then open those that are not open."""
         found = self._matched(under)
         missing, weights = under.missing(found), under.missing_weights
-        if under.without or not (missing or weights):
+        lacking = under.lacking(missing)
+        if under.without is not None or not (missing or weights):
             self._open_files(under, found)
             return
 
@@ -102,12 +104,13 @@ class Opening(Task):
             if answer == LOCATE:
                 self._locate(under, missing)
             elif answer == WITHOUT:
-                under.without = True
+                under.without = lacking | ({WEIGHTS} if weights else set())
                 self._match(under)
             else:
                 self._leave()
 
-        self._ask(said_of_missing(missing, weights), [LOCATE, WITHOUT], answered)
+        text = said_of_missing(missing, weights, under.prompts_on(lacking))
+        self._ask(text, [LOCATE, WITHOUT], answered)
 
     def _locate(self, under: UnderWay, missing: Sequence[LayerRecord]) -> None:
         """Ask where each file is now; then match anew."""
@@ -127,15 +130,17 @@ class Opening(Task):
         lowest_first = (place for places in reversed(under.places) for place in places)
         wanted = [under.layers[place] for place in lowest_first if place not in found]
         before = {key_of(layer) for layer in self._viewer.layers}
-        files = {place: layer.reader for layer in wanted if (place := file_of(layer, under.path.parent)) is not None}
-        samples = dict.fromkeys(layer.sample for layer in wanted if layer.sample is not None)
-        names = [*(Path(place).name for place in files), *(name for _, name in samples)]
-        if names:
+        sources: dict[str | tuple[str, str], str | None] = {}
+        for layer in wanted:
+            file = file_of(layer, under.path.parent)
+            what = layer.sample if file is None else str(file)
+            if what is not None:
+                sources.setdefault(what, layer.reader)
+        if sources:
+            names = [what[1] if isinstance(what, tuple) else Path(what).name for what in sources]
             self.told.emit(f"Opening {', '.join(names)}.", False)
-        for place, reader in files.items():
-            self._open(under, before, str(place), reader)
-        for plugin, name in samples:
-            self._open(under, before, (plugin, name), None)
+        for what, reader in sources.items():
+            self._open(under, before, what, reader)
         fresh = [see(layer) for layer in under.opened if is_image(layer)]
 
         def work(job: Job[Any]) -> dict[str, Signature]:
@@ -185,12 +190,13 @@ class Opening(Task):
                 here = [found[place] for place in places]
                 own = [layers[one.key] for one in here]
                 images.append(look_at(under.record, image, own, [one.signature for one in here]))
-        record, slot = under.record, self._controller.slot
+        record, slot, without = under.record, self._controller.slot, under.without or frozenset()
 
         def work(_job: Job[Any]) -> tuple[EncoderChoice, list[Difference]]:
             choice, differences = encoder_differences(record.encoder, slot)
-            missing = missing_differences(record, {image.record.key: image for image in images})
-            return choice, [*missing, *image_differences(record, images), *differences]
+            missing = missing_differences(record, without.union(image.record.key for image in images))
+            left = [one for one in differences if one.field not in without]  # that was asked before
+            return choice, [*missing, *image_differences(record, images), *left]
 
         self.start(work, lambda result: self._ask_about_differences(under, images, *result), UNCHANGED)
 

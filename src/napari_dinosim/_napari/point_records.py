@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_dinosim._napari.coordinates import apply, to_data, world_matrix
+from napari_dinosim._napari.coordinates import apply, spatial_shape, to_data, world_matrix
 from napari_dinosim._napari.layer_labels import COLUMN
-from napari_dinosim._napari.reading import Owner
-from napari_dinosim.planes import axes_of, index_of, others
+from napari_dinosim._napari.reading import ABSENT, Owner
+from napari_dinosim.planes import axes_of, index_of, is_plane, others
 from napari_dinosim.prompts import POSITIVE, clean_label
 from napari_dinosim.records.making import place_of
 from napari_dinosim.records.values import Place, PromptRecord
@@ -63,7 +63,7 @@ def describe_points(controller: Controller, names: Mapping[str, str]) -> tuple[P
 
 def put_points(
     controller: Controller, record: SessionRecord, images: Mapping[str, Searched], *, append: bool
-) -> tuple[int, int]:
+) -> tuple[int, int, int]:
     """Put the points of a record into the prompts layer.
 
     Parameters
@@ -78,8 +78,9 @@ def put_points(
 
     Returns
     -------
-    placed, lost : int
-        How many points; lost are those whose image is not here, and of which nothing else is known.
+    placed, absent, lost : int
+        How many points; of those placed how many are of an image that is not here, and how many more are, of which
+        nothing else is known.
     """
     layer = controller.prompts.layer
     assert layer is not None
@@ -89,7 +90,7 @@ def put_points(
     features: list[dict[str, Scalar]] = []
     for prompt in record.prompts:
         found = None if prompt.place is None else images.get(prompt.place.image)
-        world, owner = (None, None)
+        world, owner = None, None if prompt.place is None else Owner(ABSENT, prompt.place.plane)
         if found is not None and (at := prompt.place) is not None:
             placed, owner = in_image(found, at.plane, np.array([[at.y, at.x]]), units)
             world = None if placed is None else placed[0]
@@ -103,13 +104,14 @@ def put_points(
         features.append({**prompt.features, **labelled})
     made = np.array(points, dtype=float).reshape(len(points), layer.ndim)
     controller.prompts.put(made, owners, features, append=append)
-    return len(points), len(record.prompts) - len(points)
+    absent = sum(owner is not None and owner.key == ABSENT for owner in owners)
+    return len(points), absent, len(record.prompts) - len(points)
 
 
 def in_image(
     found: Searched, plane: PlaneIndex, places: NDArray[np.float64], units: Any
 ) -> tuple[NDArray[np.float64] | None, Owner | None]:
-    """World coordinates of places of a plane, and whose they are there; nothing where the image has other axes now.
+    """World coordinates of places of a plane, and whose they are there; nothing where the image has no such plane now.
 
     Parameters
     ----------
@@ -125,9 +127,10 @@ def in_image(
     world : ndarray of shape (n, ndim), optional
     owner : Owner, optional
     """
-    image, along, index = found.image, axes_of(plane), index_of(plane)
-    if len(index) != image.ndim - 2:
+    image = found.image
+    if not is_plane(plane, spatial_shape(image)):
         return None, None
+    along, index = axes_of(plane), index_of(plane)
     data = np.zeros((len(places), image.ndim))
     data[:, others(image.ndim, along)] = index
     data[:, list(along)] = places

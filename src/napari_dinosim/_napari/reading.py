@@ -8,11 +8,12 @@ from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
 from napari_dinosim._napari.coordinates import contains, plane_of
+from napari_dinosim._napari.sentences import counted
 from napari_dinosim.planes import axes_of, index_of, others
-from napari_dinosim.prompts import Prompt
+from napari_dinosim.prompts import NEGATIVE, Prompt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import numpy as np
     from napari.layers import Image
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from napari_dinosim._napari.searched import Searched
     from napari_dinosim.planes import Axes, PlaneIndex
+    from napari_dinosim.prompts import RegionPrompt
 
 
 class LeftOut(Enum):
@@ -29,6 +31,7 @@ class LeftOut(Enum):
     REFUSED = "left out until moved: in 3-D or in the grid, a place says nothing of the image meant."
     OUTSIDE = "outside every checked image: nothing is searched for there."
     UNSEARCHED = "on an image that is not checked: left out until it is, or until moved."
+    ABSENT = "on an image that is not open: left out until moved."
 
 
 class Owner(NamedTuple):
@@ -40,6 +43,9 @@ class Owner(NamedTuple):
 
 NOBODY = Owner("", ())
 """Owner of a point that was placed where that says nothing; it is nobody's until it is moved."""
+
+ABSENT = "absent"
+"""Key of the owner of a point that came with a session, but not its image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +73,9 @@ class Reading:
         """What to tell the person of it; empty where there is no point."""
         for reason in LeftOut:
             if self.left_out[reason]:
-                return f"{_points(self.left_out[reason])} {reason.value}"
+                return f"{counted(self.left_out[reason], 'point')} {reason.value}"
         where = self.images[0] if len(self.images) == 1 else f"{len(self.images)} images"
-        return f"Searching for what is under {_points(len(self.prompts))} in {where}." if self.prompts else ""
+        return searched(self.prompts, where=where) if self.prompts else ""
 
 
 def read_point(
@@ -102,7 +108,8 @@ def read_point(
     if known is None and not taken:
         known = NOBODY
     if known is not None and known.key not in here:
-        return LeftOut.REFUSED if known == NOBODY else LeftOut.UNSEARCHED, known
+        gone = LeftOut.ABSENT if known.key == ABSENT else LeftOut.UNSEARCHED
+        return LeftOut.REFUSED if known == NOBODY else gone, known
     for key in [key for key, (found, _) in here.items() if found.visible] if known is None else [known.key]:
         found, place = here[key]
         image = found.image
@@ -120,5 +127,15 @@ def read_point(
     return LeftOut.OUTSIDE, known
 
 
-def _points(count: int) -> str:
-    return f"{count} point" if count == 1 else f"{count} points"
+def searched(points: Sequence[Prompt], regions: Sequence[RegionPrompt] = (), where: str = "") -> str:
+    """Say what is searched for, and what that shall be unlike: both of points and of regions."""
+
+    def places(negative: bool) -> str:
+        marked = "negative " if negative else ""
+        count, areas = ([(one.label == NEGATIVE) is negative for one in some].count(True) for some in (points, regions))
+        parts = [f"under {counted(count, f'{marked}point')}"] if count else []
+        return " and ".join([*parts, *([f"in {counted(areas, f'{marked}region')}"] if areas else [])])
+
+    unlike = places(negative=True)
+    text = f"Searching for what is {places(negative=False)}" + (f" in {where}" if where else "")
+    return f"{text}, unlike what is {unlike}." if unlike else f"{text}."

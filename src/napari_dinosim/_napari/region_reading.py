@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_dinosim._napari.coordinates import apply, plane_shape, shown_axes, to_data, world_matrix
-from napari_dinosim._napari.reading import LeftOut, Owner, Reading, read_point
+from napari_dinosim._napari.reading import LeftOut, Owner, Reading, read_point, searched
 from napari_dinosim._napari.sentences import counted
 from napari_dinosim.errors import OutsideImageError, RegionError
 from napari_dinosim.planes import axes_of
@@ -31,6 +31,7 @@ REASONS = {
     LeftOut.REFUSED: "left out until moved: in 3-D or in the grid, a place says nothing of the image meant.",
     LeftOut.OUTSIDE: "outside every checked image: nothing is searched for there.",
     LeftOut.UNSEARCHED: "on an image that is not checked: left out until it is, or until moved.",
+    LeftOut.ABSENT: "on an image that is not open: left out until moved.",
 }
 
 
@@ -71,9 +72,7 @@ def sentence(points: Reading, regions: RegionReading) -> str:
         return regions.problem
     if not regions.prompts:
         return points.text
-    count = len(points.prompts)
-    under = f"under {counted(count, 'point')} and " if count else ""
-    text = f"Searching for what is {under}in {counted(len(regions.prompts), 'region')}."
+    text = searched(points.prompts, regions.prompts)
     if regions.small:
         text += f" {counted(regions.small, 'region').capitalize()} smaller than a patch: the whole patch counts."
     return text

@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_dinosim._napari.coordinates import apply, world_matrix
 from napari_dinosim._napari.point_records import in_image, scalar
+from napari_dinosim._napari.reading import ABSENT, Owner
 from napari_dinosim._napari.regions_layer import DrawnShape
 from napari_dinosim.records.drawn import RegionRecord
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_dinosim._napari.controller import Controller
-    from napari_dinosim._napari.reading import Owner
     from napari_dinosim._napari.searched import Searched
     from napari_dinosim.records.values import SessionRecord
 
@@ -60,7 +60,7 @@ def describe_regions(controller: Controller, names: Mapping[str, str]) -> tuple[
 
 def put_regions(
     controller: Controller, record: SessionRecord, images: Mapping[str, Searched], reference: Image, *, append: bool
-) -> tuple[int, int]:
+) -> tuple[int, int, int]:
     """Put the regions of a record into the regions layer.
 
     Parameters
@@ -76,8 +76,9 @@ def put_regions(
 
     Returns
     -------
-    placed, lost : int
-        How many; lost are those whose image is not here, and of which nothing else is known.
+    placed, absent, lost : int
+        How many; of those placed how many are of an image that is not here, and how many more are, of which nothing
+        else is known.
     """
     units = controller.viewer.layers.units
     shapes: list[DrawnShape] = []
@@ -86,7 +87,7 @@ def put_regions(
     for region in record.regions:
         found = None if region.image is None else images.get(region.image)
         world: NDArray[np.float64] | None = None
-        owner: Owner | None = None
+        owner = None if region.image is None else Owner(ABSENT, region.plane)
         if found is not None:
             world, owner = in_image(found, region.plane, np.array(region.vertices), units)
         if world is None and region.world:
@@ -99,4 +100,5 @@ def put_regions(
         controller.regions.put(shapes, owners, notes, reference, append=append)
     if record.regions:
         controller.regions.represent_by(record.regions[0].representatives)
-    return len(shapes), len(record.regions) - len(shapes)
+    absent = sum(owner is not None and owner.key == ABSENT for owner in owners)
+    return len(shapes), absent, len(record.regions) - len(shapes)

@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QFileDialog, QGridLayout, QLabel, QPushButton, QSizeP
 
 from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.opening import Opening
+from napari_dinosim._napari.prompts_section import COMBINE
 from napari_dinosim._napari.saving import Saving
 from napari_dinosim._napari.section import Section
 from napari_dinosim._napari.sentences import counted
@@ -160,14 +161,21 @@ class SessionSection(Section):
 
     def _used(self, record: QueryRecord) -> str:
         controller, made = self._controller, loose_prompts(record)
+        alone = not controller.session.prompts
         controller.prompts.labels.book.meet(prompt.label for prompt in made)
         controller.prompts.loose += made
+        if alone:
+            controller.combined_by = record.combine
         controller.read_prompts()
         controller.choices_changed.emit()
         count = counted(len(made), "point")
         text = f"Looking for what was under {count}, by {record.encoder.identity}."
         if controller.session.encoder.model != record.encoder.choice.model:
             text += " Other embeddings cannot be compared with it: choose that encoder."
+        if len(made) > 1 and controller.combined_by != record.combine:
+            ways = {way: words for words, way in COMBINE}
+            there, here = ways[record.combine], ways[controller.combined_by]
+            text += f" When they were saved, several counted {there}; here {here} is chosen."
         return text
 
     def _forget(self, _checked: bool) -> None:

@@ -13,7 +13,7 @@ from napari_dinosim.records.matching import gone
 from napari_dinosim.records.values import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Container, Iterable, Sequence
 
     from napari.layers import Layer
 
@@ -33,8 +33,8 @@ class UnderWay:
     signatures: dict[str, Signature]
     opened: list[Layer] = field(default_factory=list)
     """Layers that were opened for it."""
-    without: bool = False
-    """Whether the person goes on without what is gone."""
+    without: frozenset[str] | None = None
+    """Keys of the images that the person goes on without, and :data:`WEIGHTS`; None before that was asked."""
 
     @property
     def layers(self) -> list[LayerRecord]:
@@ -54,6 +54,15 @@ class UnderWay:
         alone = [image.channels if len(image.layers) > 1 else (None,) for image in self.record.images]
         return [channel for channels in alone for channel in channels]
 
+    def lacking(self, layers: Sequence[LayerRecord]) -> frozenset[str]:
+        """Keys of the images that some layers are of."""
+        return frozenset(image.key for image in self.record.images if any(one in layers for one in image.layers))
+
+    def prompts_on(self, images: Container[str]) -> int:
+        """How many points and regions lie on some images, by their keys."""
+        on = [place.image for prompt in self.record.prompts if (place := prompt.place) is not None]
+        return sum(image in images for image in [*on, *(region.image for region in self.record.regions)])
+
     def missing(self, found: Iterable[int]) -> list[LayerRecord]:
         """Layers of which there is nothing to open, beside those that were found, by their places."""
         return gone(self.record, [self.layers[index] for index in found], self.path.parent)
@@ -71,8 +80,8 @@ class UnderWay:
         self.record = replace(self.record, encoder=encoder)
 
 
-def said_of_missing(layers: Sequence[LayerRecord], weights: str) -> str:
-    """Name the images and the weights that are not here."""
+def said_of_missing(layers: Sequence[LayerRecord], weights: str, prompts: int) -> str:
+    """Name the images and the weights that are not here, and say how many prompts lie on these images."""
     be = "is" if len(layers) == 1 else "are"
     parts = []
     if layers:
@@ -80,6 +89,9 @@ def said_of_missing(layers: Sequence[LayerRecord], weights: str) -> str:
         parts.append(
             "\n".join([f"{counted(len(layers), 'image')} of this session {be} not here:", "", *shortened(lines)])
         )
+    if prompts:
+        lying = counted(prompts, "point or region lies", "points and regions lie")
+        parts.append(f"{lying} there; without it, what was marked is not searched for.")
     if weights:
         parts.append(f"The weights of its encoder are not here; without them there will be no maps:\n\n{weights}")
     return "\n\n".join(parts)

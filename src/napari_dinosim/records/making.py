@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_dinosim.errors import RecordError
+from napari_dinosim.planes import is_plane
 from napari_dinosim.prompts import LoosePrompt, Prompt, PromptSet
 from napari_dinosim.records.drawn import RegionRecord
 from napari_dinosim.records.images import ImageRecord, LayerRecord, Numbers
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from napari_dinosim.intensity import Limits
+    from napari_dinosim.planes import PlaneIndex
     from napari_dinosim.prompts import RegionPrompt
     from napari_dinosim.session import SimilaritySession
     from napari_dinosim.states import ImageInput
@@ -199,23 +201,36 @@ def prompt_set(record: SessionRecord, inputs: Mapping[str, ImageInput]) -> tuple
     -------
     prompts : PromptSet
     notes : list of str
-        Why regions were left out.
+        Why points or regions were left out.
     """
     from napari_dinosim.errors import OutsideImageError, RegionError
 
     notes: list[str] = []
     regions: list[RegionPrompt] = []
     for number, region in enumerate(record.regions, 1):
-        if region.image is not None and region.image in inputs:
+        if region.image is None or region.image not in inputs:
+            continue
+        if not _is_plane(region.plane, inputs[region.image]):
+            notes.append(f"Region {number} was left out: {region.plane} is no plane of {inputs[region.image].name}.")
+        else:
             try:
                 regions.append(region.prompt(inputs[region.image].like(region.plane)[1]))
             except (OutsideImageError, RegionError) as error:
                 notes.append(f"Region {number} was left out: {error}")
-    places = [(prompt.place, prompt.label) for prompt in record.prompts]
-    points = [
-        Prompt(at.image, at.y, at.x, at.plane, label) for at, label in places if at is not None and at.image in inputs
-    ]
+    points: list[Prompt] = []
+    for number, point in enumerate(record.prompts, 1):
+        at = point.place
+        if at is None or at.image not in inputs:
+            continue
+        if _is_plane(at.plane, inputs[at.image]):
+            points.append(Prompt(at.image, at.y, at.x, at.plane, point.label))
+        else:
+            notes.append(f"Point {number} was left out: {at.plane} is no plane of {inputs[at.image].name}.")
     return PromptSet(tuple(points), record.settings.combine, tuple(regions), loose_of(record)), notes
+
+
+def _is_plane(plane: PlaneIndex, image: ImageInput) -> bool:
+    return is_plane(plane, (*image.planes, *image.shape))
 
 
 def loose_of(record: SessionRecord) -> tuple[LoosePrompt, ...]:

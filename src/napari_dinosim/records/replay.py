@@ -12,7 +12,7 @@ from napari_dinosim.engine import Engine
 from napari_dinosim.errors import DifferenceError, RecordError
 from napari_dinosim.image import image_plane
 from napari_dinosim.loading import EncoderSlot
-from napari_dinosim.planes import LAST, PlaneView, at_position, split_shape
+from napari_dinosim.planes import LAST, PlaneView, at_position, is_plane, split_shape
 from napari_dinosim.records.making import prompt_set
 from napari_dinosim.records.signature import compare, sign
 from napari_dinosim.records.values import Difference, listed
@@ -108,7 +108,8 @@ def replay(
     DifferenceError
         If something differs and is not accepted; its ``differences`` say what.
     RecordError
-        If a key is none of the record's, or a composition has not an array for each channel.
+        If a key is none of the record's, a composition has not an array for each channel, or an image not the plane
+        that was on screen.
     DinosimError
         If the encoder cannot be loaded, or an image cannot be embedded.
 
@@ -131,8 +132,10 @@ def replay(
     differences = [*_image_differences(wanted, arrays), *_encoder_differences(record, slot)]
     if not accept_differences:
         _refuse(differences)
+    inputs = {image.key: _input(image, arrays[image.key]) for image in record.images if image.key in arrays}
+    _refuse_planes(record, inputs)
     notes: list[str] = []
-    maps, classes = _search(record, arrays, slot, notes, on_progress)
+    maps, classes = _search(record, inputs, slot, notes, on_progress)
     return Replayed(record, maps, classes, tuple(differences), tuple(dict.fromkeys(notes)))
 
 
@@ -155,6 +158,17 @@ def _refuse(differences: Sequence[Difference]) -> None:
             f"{listed(differences)}\nGive the same images and weights, or accept_differences=True.",
             tuple(differences),
         )
+
+
+def _refuse_planes(record: SessionRecord, inputs: Mapping[str, ImageInput]) -> None:
+    """Refuse a plane that an image does not have."""
+    for image in record.images:
+        found = inputs.get(image.key)
+        if found is not None and not is_plane(image.plane, shape := (*found.planes, *found.shape)):
+            raise RecordError(
+                f"image {image.key!r}: found the plane {image.plane}, expected one of an image of shape {shape}: an "
+                "index below the size for each axis but two. Correct it in the file, or save the session anew."
+            )
 
 
 def _arrays(image: ImageRecord, given: ArrayLike | Sequence[ArrayLike]) -> list[Any]:
@@ -190,7 +204,7 @@ def _encoder_differences(record: SessionRecord, slot: EncoderSlot) -> list[Diffe
 
 def _search(
     record: SessionRecord,
-    arrays: Mapping[str, list[Any]],
+    inputs: Mapping[str, ImageInput],
     slot: EncoderSlot,
     notes: list[str],
     on_progress: Callable[[Overall | None], None] | None,
@@ -205,8 +219,8 @@ def _search(
         session.progress_changed.connect(on_progress)
     try:
         for image in record.images:
-            if image.key in arrays:
-                session.set_input(image.key, _input(image, arrays[image.key]), image.plane)
+            if image.key in inputs:
+                session.set_input(image.key, inputs[image.key], image.plane)
         session.set_scope("all" if record.settings.scope == "all" else "plane")
         session.set_normalisation(record.settings.normalisation)
         prompts, left_out = prompt_set(record, session.inputs)
