@@ -82,12 +82,17 @@ def apply_session(
     reference = max(reversed(controller.checked()), key=lambda layer: layer.ndim)
     regions, absent_regions, lost_regions = put_regions(controller, record, images, reference, append=append)
     controller.read_prompts()
+    return _said(points, regions, absent + absent_regions, lost + lost_regions, left)
+
+
+def _said(points: int, regions: int, absent: int, lost: int, left: int) -> str:
+    """Say what came of it: how many are on images that are not here, and how many were lost with them."""
     text = f"Session opened: {counted(points, 'point')}"
     text += f" and {counted(regions, 'region')}." if regions else "."
-    if absent + absent_regions:
-        text += f" {absent + absent_regions} of them on images that are not here: nothing is searched for there."
-    if lost + lost_regions:
-        text += f" {lost + lost_regions} left out, whose image is not here."
+    if absent:
+        text += f" {absent} of them on images that are not here: nothing is searched for there."
+    if lost:
+        text += f" {lost} left out, whose image is not here."
     return text + (f" {counted(left, 'other image')} left unchecked." if left else "")
 
 

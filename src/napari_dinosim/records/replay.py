@@ -132,8 +132,7 @@ def replay(
     differences = [*_image_differences(wanted, arrays), *_encoder_differences(record, slot)]
     if not accept_differences:
         _refuse(differences)
-    inputs = {image.key: _input(image, arrays[image.key]) for image in record.images if image.key in arrays}
-    _refuse_planes(record, inputs)
+    inputs = _inputs(record, arrays)
     notes: list[str] = []
     maps, classes = _search(record, inputs, slot, notes, on_progress)
     return Replayed(record, maps, classes, tuple(differences), tuple(dict.fromkeys(notes)))
@@ -160,15 +159,17 @@ def _refuse(differences: Sequence[Difference]) -> None:
         )
 
 
-def _refuse_planes(record: SessionRecord, inputs: Mapping[str, ImageInput]) -> None:
-    """Refuse a plane that an image does not have."""
+def _inputs(record: SessionRecord, arrays: Mapping[str, list[Any]]) -> dict[str, ImageInput]:
+    """Describe the images to the session; refuse a plane that an image does not have."""
+    made = {image.key: _input(image, arrays[image.key]) for image in record.images if image.key in arrays}
     for image in record.images:
-        found = inputs.get(image.key)
+        found = made.get(image.key)
         if found is not None and not is_plane(image.plane, shape := (*found.planes, *found.shape)):
             raise RecordError(
                 f"image {image.key!r}: found the plane {image.plane}, expected one of an image of shape {shape}: an "
                 "index below the size for each axis but two. Correct it in the file, or save the session anew."
             )
+    return made
 
 
 def _arrays(image: ImageRecord, given: ArrayLike | Sequence[ArrayLike]) -> list[Any]:
