@@ -15,7 +15,7 @@ from napari_dinosim.prompts import Prompt
 from pictures import colours
 
 SHAPE = (100, 150)
-PROMPT = Prompt("a", 1, 2)
+PROMPT, NOT_THIS = Prompt("a", 1, 2), Prompt("b", 3, 4, label="negative")
 
 
 def left_out(**counts):
@@ -32,6 +32,11 @@ def left_out(**counts):
         (left_out(UNSEARCHED=2), "2 points on an image that is not checked: left out until it is, or until moved."),
         (Reading((PROMPT,), ("retina",)), "Searching for what is under 1 point in retina."),
         (Reading((PROMPT, PROMPT), ("a", "b")), "Searching for what is under 2 points in 2 images."),
+        (
+            Reading((PROMPT, NOT_THIS), ("a", "b")),
+            "Searching for what is under 1 point in 2 images, unlike what is under 1 negative point.",
+        ),
+        (left_out(ABSENT=1), "1 point on an image that is not open: left out until moved."),
         (
             left_out(REFUSED=1),
             "1 point left out until moved: in 3-D or in the grid, a place says nothing of the image meant.",
@@ -62,6 +67,19 @@ def test_point_belongs_to_the_topmost_visible_image_and_keeps_to_it(bench):
     above.visible = True
     bench.point(below, (60, 60))
     assert [prompt.source for prompt in bench.session.prompts] == [str(x.unique_id) for x in (above, below, above)]
+
+
+def test_start_brings_points_and_regions_above_images_that_came_later(bench):
+    first = bench.add(colours(100, 150), name="first")
+    bench.start()
+    regions = bench.controller.regions
+    regions.draw(first)
+    later = bench.add(colours(90, 60, 1), name="later")
+    labels = bench.viewer.add_labels(np.ones((40, 60), int))
+    assert [*bench.viewer.layers][-2:] == [later, labels]
+    bench.start()
+    regions.draw(first)
+    assert [*bench.viewer.layers][-2:] == [regions.layer, bench.prompts]
 
 
 def test_a_hidden_image_takes_no_clicks(bench):

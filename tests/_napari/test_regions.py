@@ -15,9 +15,12 @@ from events import spin
 from napari_dinosim._napari.controller import Controller
 from napari_dinosim._napari.encoder_choices import patch_size
 from napari_dinosim._napari.label_book import LOOKS
+from napari_dinosim._napari.reading import searched
 from napari_dinosim._napari.regions_section import RegionsSection
 from napari_dinosim._napari.undo_section import UndoSection
 from napari_dinosim.loading import EncoderChoice, EncoderSlot
+from napari_dinosim.prompts import Prompt, RegionPrompt
+from napari_dinosim.regions import Region
 from pictures import colours
 
 SHAPE = (100, 150)
@@ -95,6 +98,17 @@ def test_a_region_means_its_pixels_in_every_image(bench):
     assert_map(bench, layer, expected_map(a / 255, query))
     assert_map(bench, other, expected_map(b / 255, query))
     assert said(bench) == "Searching for what is in 1 region."
+
+
+def test_negative_points_and_regions_are_told_as_what_is_not_meant():
+    region = Region.polygon(POLYGON, SHAPE)
+    sought, unlike = RegionPrompt("a", region), RegionPrompt("a", region, label="negative")
+    points = [Prompt("a", 1, 2, label="root"), Prompt("a", 3, 4), Prompt("a", 5, 6, label="negative")]
+    assert searched(points, [sought, unlike, unlike]) == (
+        "Searching for what is under 2 points and in 1 region, unlike what is under 1 negative point and in 2 negative "
+        "regions."
+    )
+    assert searched([], [sought, unlike]) == "Searching for what is in 1 region, unlike what is in 1 negative region."
 
 
 def test_regions_and_points_are_one_query_and_editing_follows(bench):

@@ -30,6 +30,7 @@ from napari_dinosim._napari.layer_labels import COLUMN
 from napari_dinosim._napari.point_labels import PointLabels
 from napari_dinosim._napari.point_state import PointsState, place_names
 from napari_dinosim._napari.reading import LeftOut, Owner, Reading, read_point
+from napari_dinosim._napari.results import lift
 from napari_dinosim._napari.roles import PROMPTS, claim, is_ours, mark
 from napari_dinosim._napari.undoing import BEGINNINGS, Undoing
 from napari_dinosim.prompts import POSITIVE, Prompt
@@ -78,7 +79,7 @@ class PromptsLayer:
         self.layer: Points | None = None
 
     def ensure(self, reference: Image) -> Points:
-        """Return the layer, made over an image where the viewer holds none, ready for clicks."""
+        """Return the layer, made over an image where the viewer holds none, above all images, ready for clicks."""
         if self.layer is None:
             self.layer = next((left for left in self._viewer.layers if _holds_prompts(left)), None)
             if self.layer is None:
@@ -89,6 +90,7 @@ class PromptsLayer:
             for name in WATCHED:
                 getattr(self.layer.events, name).connect(self._on_event)
             self.undoing.follow(self.layer)
+        lift(self._viewer, self.layer)
         self._viewer.layers.selection.active = self.layer
         self.layer.mode = "add"
         return self.layer

@@ -17,6 +17,7 @@ from napari_dinosim._napari.label_book import LOOKS
 from napari_dinosim._napari.layer_labels import COLUMN
 from napari_dinosim._napari.prompts_layer import THROTTLE_MS
 from napari_dinosim._napari.region_labels import RegionLabels, faint
+from napari_dinosim._napari.results import lift
 from napari_dinosim._napari.roles import REGIONS, claim, is_ours, mark
 from napari_dinosim._napari.shape_state import ShapesState, place_name
 from napari_dinosim._napari.undoing import Undoing
@@ -122,7 +123,7 @@ class RegionsLayer:
             self._watch(left)
 
     def ensure(self, reference: Image) -> Shapes:
-        """Return the layer, made over an image where the viewer holds none."""
+        """Return the layer, made over an image where the viewer holds none, above all images."""
         self.adopt()
         if self.layer is None:
             layer = self._make(reference)
@@ -130,6 +131,7 @@ class RegionsLayer:
             self._viewer.add_layer(layer)
             self._watch(layer)
             return layer
+        lift(self._viewer, self.layer)
         return self.layer
 
     def add_outline(self, outline: NDArray[np.float64]) -> None:

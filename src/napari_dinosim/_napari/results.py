@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari.layers import Image, Labels
+
 from napari_dinosim._napari.roles import MARK, claim, is_ours
 
 if TYPE_CHECKING:
@@ -26,6 +28,14 @@ def find(viewer: ViewerModel, kind: str, source: str) -> Layer | None:
     """
     held = (layer for layer in viewer.layers if is_ours(layer, kind) and layer.metadata[MARK].get("source") == source)
     return next(held, None)
+
+
+def lift(viewer: ViewerModel, layer: Layer) -> None:
+    """Bring a layer of points or shapes above the images, maps and labels that came later and cover it."""
+    layers: LayerList = viewer.layers
+    top = max((layers.index(other) for other in layers if isinstance(other, Image | Labels)), default=-1)
+    if layers.index(layer) < top:
+        layers.move(layers.index(layer), top + 1)
 
 
 def put(viewer: ViewerModel, layer: Layer, above: Iterable[Layer] = ()) -> None:

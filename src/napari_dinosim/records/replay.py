@@ -108,8 +108,7 @@ def replay(
     DifferenceError
         If something differs and is not accepted; its ``differences`` say what.
     RecordError
-        If a key is none of the record's, a composition has not an array for each channel, or an image not the plane
-        that was on screen.
+        If a key is none of the record's, a composition lacks the array of a channel, or an image its plane.
     DinosimError
         If the encoder cannot be loaded, or an image cannot be embedded.
 
