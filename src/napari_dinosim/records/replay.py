@@ -131,9 +131,8 @@ def replay(
     differences = [*_image_differences(wanted, arrays), *_encoder_differences(record, slot)]
     if not accept_differences:
         _refuse(differences)
-    inputs = _inputs(record, arrays)
     notes: list[str] = []
-    maps, classes = _search(record, inputs, slot, notes, on_progress)
+    maps, classes = _search(record, _inputs(record, arrays), slot, notes, on_progress)
     return Replayed(record, maps, classes, tuple(differences), tuple(dict.fromkeys(notes)))
 
 
