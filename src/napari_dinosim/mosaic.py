@@ -156,17 +156,15 @@ class Mosaic:
         NotEmbeddedError
             If one is not known yet.
         """
-        found = []
-        for row, col in patches:
-            block = self._blocks.get((row // self._side, col // self._side))
-            y, x = row % self._side, col % self._side
-            if block is None or not block.lengths[y, x] > 0:
-                raise NotEmbeddedError(
-                    f"patch ({row}, {col}): found it not embedded, expected an embedded one. "
-                    "Wait until it is, or embed that part of the image."
-                )
-            found.append(block.vectors[y, x].to("cpu", torch.float32))
-        return torch.stack(found)
+        rows, cols = np.array(patches, dtype=np.intp).reshape(-1, 2).T
+        vectors, known = self.known_at(rows, cols)
+        if not known.all():
+            row, col = patches[int(np.argmin(known))]
+            raise NotEmbeddedError(
+                f"patch ({row}, {col}): found it not embedded, expected an embedded one. "
+                "Wait until it is, or embed that part of the image."
+            )
+        return vectors
 
     def known_at(self, rows: NDArray[np.intp], cols: NDArray[np.intp]) -> tuple[Tensor, NDArray[np.bool_]]:
         """Vectors of those of many patches that are known.

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
+from itertools import groupby
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary, ref
 
 from napari_dinosim.errors import NotEmbeddedError, OutsideImageError, RegionError
-from napari_dinosim.prompts import NEGATIVE, Prompt
+from napari_dinosim.prompts import NEGATIVE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from napari_dinosim.embeddings import PatchEmbeddings
     from napari_dinosim.errors import DinosimError
     from napari_dinosim.planes import PlaneIndex
-    from napari_dinosim.prompts import PromptSet, RegionPrompt
+    from napari_dinosim.prompts import Combine, Prompt, PromptSet, RegionPrompt
     from napari_dinosim.similarity import Query
 
 
@@ -55,21 +56,21 @@ def make_queries(
 
     parts: dict[str, list[Query]] = {}
     remembered = remembered or RegionVectors()
-    for one in (*prompts, *prompts.regions):
-        found = embeddings(one.source, one.plane)
-        if found is None:
+    for (source, plane, label), points in groupby(prompts, lambda one: (one.source, one.plane, one.label)):
+        if (found := embeddings(source, plane)) is not None:
+            parts.setdefault(label, []).extend(_of_points(list(points), found, prompts.combine, outside, unknown))
+    for region in prompts.regions:
+        if (found := embeddings(region.source, region.plane)) is None:
             continue
         try:
-            if isinstance(one, Prompt):
-                query = found.query([(one.y, one.x)], prompts.combine)
-            else:
-                query = Query(remembered.of(one, found), found.encoder, prompts.combine)
+            query = Query(remembered.of(region, found), found.encoder, prompts.combine)
         except (OutsideImageError, RegionError) as error:
-            outside(one.source, error)
+            outside(region.source, error)
         except NotEmbeddedError:
-            unknown(one.source)
+            unknown(region.source)
         else:
-            parts.setdefault(one.label, []).append(query)
+            parts.setdefault(region.label, []).append(query)
+    parts = {label: queries for label, queries in parts.items() if queries}
     for label, query in _loose(prompts, next((found[0].encoder for found in parts.values()), None)):
         parts.setdefault(label, []).append(query)
     sought = {label: Query.join(parts[label]) for label in prompts.sought if label in parts}
@@ -77,6 +78,26 @@ def make_queries(
         return sought
     negatives = Query.join(parts[NEGATIVE]).vectors  # one tensor, which all share
     return {label: replace(query, negatives=negatives) for label, query in sought.items()}
+
+
+def _of_points(
+    points: Sequence[Prompt],
+    found: PatchEmbeddings,
+    combine: Combine,
+    outside: Callable[[str, DinosimError], None],
+    unknown: Callable[[str], None],
+) -> list[Query]:
+    """Make one query of points of one plane; where some of them say nothing, one of each of the others."""
+    try:
+        return [found.query([(one.y, one.x) for one in points], combine)]
+    except (OutsideImageError, NotEmbeddedError) as error:
+        if len(points) > 1:
+            return [query for one in points for query in _of_points([one], found, combine, outside, unknown)]
+        if isinstance(error, NotEmbeddedError):
+            unknown(points[0].source)
+        else:
+            outside(points[0].source, error)
+        return []
 
 
 class RegionVectors:

@@ -6,6 +6,7 @@ napari draws a layer at ``ratio · data_to_world(p)``, where ``ratio`` is one la
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -113,13 +114,13 @@ def shown_axes(layer: Layer, order: Sequence[int]) -> Axes:
 
 def plane_of(layer: Image, data_point: NDArray[np.float64], axes: Axes = LAST) -> PlaneIndex | None:
     """Plane of a data point, along these axes, or None where it lies beyond the image along another one."""
-    if not np.isfinite(data_point).all():
+    place = data_point.tolist()  # asked for each of many points: numpy is slow for so few numbers
+    if not all(map(math.isfinite, place)):
         return None
-    beside = others(layer.ndim, axes)
-    index = np.floor(data_point[beside] + 0.5).astype(int)
+    index = [math.floor(place[axis] + 0.5) for axis in others(layer.ndim, axes)]
     if any(not 0 <= i < n for i, n in zip(index, split_shape(spatial_shape(layer), axes)[0], strict=True)):
         return None
-    return plane_index([int(i) for i in index], axes)
+    return plane_index(index, axes)
 
 
 def shown_plane(
@@ -155,7 +156,7 @@ def plane_shape(layer: Image, axes: Axes = LAST) -> tuple[int, int]:
 
 def contains(layer: Image, data_point: NDArray[np.float64]) -> bool:
     """Whether a data point lies in a pixel of a layer."""
-    inside = zip(data_point, spatial_shape(layer), strict=True)
+    inside = zip(data_point.tolist(), spatial_shape(layer), strict=True)
     return all(-0.5 <= place < size - 0.5 for place, size in inside)
 
 

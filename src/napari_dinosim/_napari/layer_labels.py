@@ -185,7 +185,17 @@ class LayerLabels:
         if COLUMN not in layer.features:
             return [POSITIVE] * count
         column = layer.features[COLUMN].iloc[:count]  # where napari fails to add a shape, its row is there all the same
-        return [POSITIVE if missing else _read(value) for value, missing in zip(column, column.isna(), strict=True)]
+        known: dict[str, str] = {}  # few labels, many places
+        labels = []
+        for value, missing in zip(column.tolist(), column.isna().tolist(), strict=True):
+            if missing:
+                labels.append(POSITIVE)
+                continue
+            text = str(value)
+            if text not in known:
+                known[text] = _read(text)
+            labels.append(known[text])
+        return labels
 
     def _write(self, labels: Sequence[str]) -> None:
         features = self._layer.features.iloc[: len(labels)].copy()
@@ -195,7 +205,7 @@ class LayerLabels:
 
 def _holds(layer: Any, labels: Sequence[str]) -> bool:
     """Whether the column holds these labels; pandas' NA cannot be compared."""
-    held = list(layer.features.get(COLUMN, ()))
+    held = layer.features[COLUMN].tolist() if COLUMN in layer.features else []
     return all(isinstance(value, str) for value in held) and held == labels
 
 
@@ -204,8 +214,8 @@ def _is_closed(layer: Any) -> bool:
     return COLUMN in layer.features and hasattr(layer.features[COLUMN], "cat")
 
 
-def _read(value: Any) -> str:
+def _read(text: str) -> str:
     try:
-        return clean_label(str(value))
+        return clean_label(text)
     except LabelError:
         return POSITIVE

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from napari.components import ViewerModel
     from napari.layers import Points
+    from numpy.typing import NDArray
 
     from napari_dinosim._napari.label_book import Look
     from napari_dinosim._napari.point_state import PointsState
@@ -114,9 +115,11 @@ class PointLabels(LayerLabels):
         colours, symbols = np.array(self._layer.face_color), np.array(self._layer.symbol)
         changed, looks = False, {label: self.book.look(label) for label in set(labels)}
         others = {label: OURS - {_pair(look.colour, look.symbol)} for label, look in looks.items()}
-        for index, label in enumerate(labels):
-            look = looks[label]
-            if _pair(colours[index], symbols[index]) in others[label]:
+        names = {symbol: str(symbol) for symbol in set(symbols.tolist())}
+        worn = zip(_in_bytes(colours), symbols.tolist(), labels, strict=False)
+        for index, (rgba, symbol, label) in enumerate(worn):
+            if (rgba.tobytes(), names[symbol]) in others[label]:
+                look = looks[label]
                 colours[index], symbols[index] = transform_color(look.colour)[0], coerce_symbols([look.symbol])[0]
                 changed = True
         if changed:
@@ -126,7 +129,11 @@ class PointLabels(LayerLabels):
 def _pair(colour: Any, symbol: Any) -> tuple[bytes, str]:
     """Name of a look; colours are compared as napari keeps them."""
     rgba = np.asarray(transform_color(colour)[0] if isinstance(colour, str) else colour)
-    return (rgba * 255).round().astype(np.uint8).tobytes(), str(symbol)
+    return _in_bytes(rgba).tobytes(), str(symbol)
+
+
+def _in_bytes(rgba: NDArray[Any]) -> NDArray[np.uint8]:
+    return (rgba * 255).round().astype(np.uint8)
 
 
 OURS = frozenset(_pair(look.colour, look.symbol) for look in (*LOOKS.values(), *CLASS_LOOKS))
