@@ -206,6 +206,19 @@ def test_maps_that_look_otherwise_have_a_colour_bar_each():
     assert len(over.axes) == 3
 
 
+def test_rows_are_as_high_as_their_images():
+    """A flat image below a tall one leaves no gap."""
+    tall, flat = (Panel(name, np.zeros(shape), np.zeros(shape)) for name, shape in
+                  (("tall", (90, 60)), ("flat", (20, 120))))  # fmt: skip
+    figure = draw_figure([tall, flat], scale_bars=False)
+    figure.draw_without_rendering()
+    upper, lower = (figure.axes[place].get_position() for place in (0, 2))
+    height = figure.get_size_inches()[1]
+    assert (upper.height / upper.width) / (lower.height / lower.width) == pytest.approx(9, rel=0.01)
+    assert 0.2 < (upper.y0 - lower.y1) * height < 1, "inches from one to the next"
+    assert lower.y0 * height < 0.8
+
+
 def test_a_large_image_is_thinned_by_averaging():
     image = np.random.default_rng(1).random((300, 1000)).astype(np.float32)
     seen = []

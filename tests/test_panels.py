@@ -80,6 +80,7 @@ def test_one_class(desk):
         (found,) = panels(desk.session, None, label)
         np.testing.assert_array_equal(found.heat, desk.session.shown_map("a", label).values)
     assert "Class: soil" in session_figure(desk.session, label="soil").get_supxlabel()
+    assert "The highest score of all classes." in session_figure(desk.session).get_supxlabel()
 
 
 @pytest.mark.parametrize("scale", ["plane", "stack", "shared", "cosine"])

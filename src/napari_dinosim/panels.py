@@ -115,7 +115,8 @@ class FrozenFigure:
             raise FigureError(f"figure: found no image with {what}, expected at least one. Embed one, then click.")
         sizes, looks = pixel_sizes or {}, map_looks or {}
         panels = [_frozen(session, key, label, sizes.get(key, (1.0, "pixel")), looks.get(key)) for key in wanted]
-        what = "" if label is None else f" Class: {label}."
+        highest = " The highest score of all classes." if session.classes else ""
+        what = highest if label is None else f" Class: {label}."
         caption = f"Patch embeddings by {embedded_by(session) or session.encoder.name}.{what}"
         return cls(panels, session.normalisation, caption, marks_of(session.prompts.sought))
 

@@ -295,7 +295,7 @@ def test_long_names_widen_neither_the_section_nor_the_window(desk):
     found.click(found.viewer.layers[long], (33, 120))
     section = found.unfold(FigureSection)
     assert spin(5, lambda: section.label.visible)
-    assert section.dpi.max == 600
+    assert section.dpi.max == 400
     for theme in ("light", "dark"):
         found.viewer.theme = theme
         spin(0.1)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from napari.layers import Image
+from napari.layers import Image, Labels, Points, Shapes
 
 from events import spin
-from napari_dinosim._napari.patch_overlay import LINE_PIXELS, QUERY_PIXELS, grid_path, patch_corners
+from napari_dinosim._napari.patch_overlay import LINE_PIXELS, QUERY_PIXELS, grid_path, image_to_draw, patch_corners
+from napari_dinosim._napari.roles import REGIONS, claim, key_of, mark
 from napari_dinosim.grid import PatchGrid
+from napari_dinosim.prompts import Prompt, PromptSet, RegionPrompt
+from napari_dinosim.regions import Region
 from pictures import colours, greys
 
 SHAPE = (100, 150)
@@ -188,3 +191,16 @@ def test_in_3d_the_grid_goes_and_comes_back(bench):
     bench.viewer.layers.selection.active = bench.prompts
     bench.wait()
     assert len(bench.ours("patch grid")) == 1
+
+
+def test_the_image_worked_in_is_that_of_what_is_in_hand():
+    a, b, c = (Image(np.zeros(SHAPE), name=name) for name in "abc")
+    region = Region.polygon([(2, 3), (2, 40), (30, 20)], SHAPE)
+    prompts = PromptSet((Prompt(key_of(a), 5, 6),), regions=(RegionPrompt(key_of(b), region),))
+    regions = Shapes(metadata=mark(REGIONS))
+    labels = Labels(np.zeros(SHAPE, int), metadata=mark("labels of a map", source=key_of(c)))
+    claim(regions)
+    claim(labels)
+    asked = [(None, a), (regions, b), (labels, c), (c, c), (Points(), a)]
+    assert [image_to_draw([a, b, c], active, prompts).name for active, _ in asked] == [one.name for _, one in asked]
+    assert image_to_draw([a, b, c], None, PromptSet(regions=prompts.regions)) is b

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 BESIDE, OVER = "beside the images", "over the images"
 HIGHEST = "highest of all classes"
-LEAST_DPI, MOST_DPI = 50, 600
-"""Dots per inch: what can be chosen. Above, drawing takes minutes, and the window stands still now and then."""
+LEAST_DPI, MOST_DPI = 50, 400
+"""Dots per inch: what can be chosen. Above, the window would stand still now and then while it is drawn."""
 
 FILTERS = {f"{ending[1:].upper()} (*{ending})": ending for ending in FORMATS}
 LOOK_MS = 150

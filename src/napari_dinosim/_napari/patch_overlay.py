@@ -8,7 +8,7 @@ import numpy as np
 from napari.layers import Shapes
 
 from napari_dinosim._napari.coordinates import world_matrix
-from napari_dinosim._napari.roles import PATCHES, claim, is_ours, key_of, mark
+from napari_dinosim._napari.roles import MARK, PATCHES, REGIONS, claim, is_ours, key_of, mark
 from napari_dinosim.planes import LAST, axes_of
 
 if TYPE_CHECKING:
@@ -57,10 +57,14 @@ def patch_corners(grid: PatchGrid, row: int, col: int) -> NDArray[np.float64]:
 
 
 def image_to_draw(images: Sequence[Image], active: Layer | None, prompts: PromptSet) -> Image | None:
-    """Choose the image whose patches are drawn: the active one, else the one last clicked, else the first."""
+    """Choose the image that is worked in: the active one or that of an active result, the last marked, or the first.
+
+    Marked last is the last point; while the regions are in hand, the last region.
+    """
     by_key = {key_of(image): image for image in images}
-    wanted = [] if active is None else [key_of(active)]
-    wanted += [prompt.source for prompt in reversed(tuple(prompts))]
+    wanted = [] if active is None else [key_of(active), str(active.metadata.get(MARK, {}).get("source"))]
+    points, regions = (tuple(one.source for one in reversed(marked)) for marked in (prompts.prompts, prompts.regions))
+    wanted += [*regions, *points] if active is not None and is_ours(active, REGIONS) else [*points, *regions]
     return next((by_key[key] for key in wanted if key in by_key), next(iter(images), None))
 
 

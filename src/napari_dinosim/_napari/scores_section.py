@@ -113,7 +113,6 @@ class ScoresSection(Section):
         active, shown, label = controller.viewer.layers.selection.active, None, None
         if active is not None and (is_ours(active, MAP) or is_ours(active, CLASS_MAP)):
             label, shown = active.metadata[MARK].get("label"), active
-            active = next((image for image in images if key_of(image) == active.metadata[MARK]["source"]), active)
         image = image_to_draw(images, active, session.prompts)
         layer = heat = None
         if image is not None:

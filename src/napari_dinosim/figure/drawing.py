@@ -138,10 +138,12 @@ def _frame(panels: Sequence[Panel], per: int, columns: int | None, *, one_bar: b
     down = -(-len(panels) // across)
     bars = BAR_WIDTH * (1 if one_bar else across)
     cell = max(LEAST_CELL, (WIDTH - bars) / (across * per))
-    tallest = float(np.clip(max(panel.proportion for panel in panels), FLATTEST, TALLEST))
-    height = MARGIN + down * (cell * tallest + TITLE_HEIGHT * (3 - per))
-    figure = Figure(figsize=(cell * across * per + bars, height), layout="constrained")
-    axes = figure.subplots(down, across * per, squeeze=False).ravel().tolist()
+    tall = [
+        max(panel.proportion for panel in panels[start : start + across]) for start in range(0, len(panels), across)
+    ]
+    heights = [cell * float(np.clip(one, FLATTEST, TALLEST)) + TITLE_HEIGHT * (3 - per) for one in tall]
+    figure = Figure(figsize=(cell * across * per + bars, MARGIN + sum(heights)), layout="constrained")
+    axes = figure.subplots(down, across * per, squeeze=False, height_ratios=heights).ravel().tolist()
     for axis in axes:
         axis.set_axis_off()
     return figure, [axes[start : start + per] for start in range(0, per * len(panels), per)]
