@@ -63,7 +63,8 @@ def image_to_draw(images: Sequence[Image], active: Layer | None, prompts: Prompt
     """
     by_key = {key_of(image): image for image in images}
     wanted = [] if active is None else [key_of(active), str(active.metadata.get(MARK, {}).get("source"))]
-    points, regions = (tuple(one.source for one in reversed(marked)) for marked in (prompts.prompts, prompts.regions))
+    points = [point.source for point in reversed(prompts.prompts)]
+    regions = [region.source for region in reversed(prompts.regions)]
     wanted += [*regions, *points] if active is not None and is_ours(active, REGIONS) else [*points, *regions]
     return next((by_key[key] for key in wanted if key in by_key), next(iter(images), None))
 
