@@ -25,6 +25,21 @@ def describe(controls: Sequence[tuple[QWidget, str, str]]) -> None:
             control.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
 
 
+def allow(control: QWidget, tip: str, why_not: str = "") -> None:
+    """Let a control be used, or have it say in its tooltip why it cannot be now.
+
+    Parameters
+    ----------
+    control : QWidget
+    tip : str
+        What it does.
+    why_not : str
+        What is missing; empty where nothing is.
+    """
+    control.setEnabled(not why_not)
+    control.setToolTip(f"{why_not} {tip}".strip())
+
+
 def laid_out(rows: Sequence[Sequence[tuple[QWidget, int]]], columns: int) -> QWidget:
     """Lay controls out in rows.
 

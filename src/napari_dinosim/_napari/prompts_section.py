@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QComboBox, QInputDialog, QLabel, QLineEdit, QPushButt
 from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.label_book import LOOKS
 from napari_dinosim._napari.label_icon import label_icon
-from napari_dinosim._napari.laying import laid_out
+from napari_dinosim._napari.laying import allow, laid_out
 from napari_dinosim._napari.section import Section
 from napari_dinosim.errors import LabelError
 
@@ -71,8 +71,6 @@ class PromptsSection(Section):
         self.name.setAccessibleName("Name of a new class")
         self.name.setToolTip("With classes, each has a map of its own, and a Labels layer says which wins where.")
         self.relabel.setToolTip("Give the selected points the label chosen above (Shift+T on the prompts layer).")
-        self.rename.setToolTip("Give the class chosen above another name; its points keep it.")
-        self.remove.setToolTip("Forget the class chosen above; its points become positive, and are selected.")
         self.counts.setWordWrap(True)
 
     def _arrange(self) -> None:
@@ -99,8 +97,9 @@ class PromptsSection(Section):
                 self.label.addItem(label_icon(book.look(label)), label, label)
         self.label.setCurrentIndex(self.label.findData(book.current))
         self.combine.setCurrentIndex(self.combine.findData(self._controller.combined_by))
-        for button in (self.rename, self.remove):
-            button.setEnabled(book.current not in LOOKS)
+        no_class = f"Choose a class above first: {book.current} is none." if book.current in LOOKS else ""
+        allow(self.rename, "Give the class chosen above another name; its points keep it.", no_class)
+        allow(self.remove, "Forget the class chosen above; its points become positive, and are selected.", no_class)
         words = [f"{label} {counts[label]}" for label in book.labels if counts[label] or label not in LOOKS]
         sought = self._controller.session.prompts.sought  # regions may be of a class too
         empty = [label for label in book.classes if not counts[label] and label not in sought]

@@ -9,6 +9,7 @@ from superqt.utils import qdebounced
 
 from napari_dinosim._napari.colour_bar import ColourBar
 from napari_dinosim._napari.guard import guarded
+from napari_dinosim._napari.laying import allow
 from napari_dinosim._napari.patch_overlay import image_to_draw
 from napari_dinosim._napari.roles import CLASS_MAP, MAP, MARK, is_ours, key_of
 from napari_dinosim._napari.section import Section
@@ -27,6 +28,10 @@ STRETCHES = {
         "taken off, a score may lie beyond the scale: it has the colour of its end.",
     ),
 }
+LIMIT_TIP = (
+    "An image whose best cosine is lower says 'no match here' in the list. Its map stays as it is. "
+    "With negative points it is the score that counts: the cosine less that with what is negative."
+)
 FIRST_THRESHOLD = 0.6
 QUIET_MS = 60
 
@@ -65,12 +70,7 @@ class ScoresSection(Section):
         self.threshold.setValue(FIRST_THRESHOLD)
         self.threshold.setKeyboardTracking(False)
         self.threshold.setAccessibleName("Score under which the best is no match")
-        tip = (
-            "An image whose best cosine is lower says 'no match here' in the list. Its map stays as it is. "
-            "With negative points it is the score that counts: the cosine less that with what is negative."
-        )
-        self.limited.setToolTip(tip)
-        self.threshold.setToolTip(tip)
+        self.limited.setToolTip(LIMIT_TIP)
         panel = QWidget()
         grid = QGridLayout(panel)
         grid.setContentsMargins(0, 0, 0, 0)
@@ -96,7 +96,7 @@ class ScoresSection(Section):
         self.stretch.setToolTip(STRETCHES[value][1])
         limited = session.threshold is not None
         self.limited.setChecked(limited)
-        self.threshold.setEnabled(limited)
+        allow(self.threshold, LIMIT_TIP, "" if limited else "Check No match under first.")
         if session.threshold is not None:
             self.threshold.blockSignals(True)
             self.threshold.setValue(session.threshold)

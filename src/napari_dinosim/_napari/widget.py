@@ -18,6 +18,7 @@ from napari_dinosim._napari.encoder_box import EncoderBox
 from napari_dinosim._napari.encoder_choices import FROM_FILE
 from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.image_list import ImageList
+from napari_dinosim._napari.laying import allow
 from napari_dinosim._napari.message_label import MessageLabel
 from napari_dinosim._napari.presence import Presence, leave
 from napari_dinosim._napari.scrolling import scrolled
@@ -40,6 +41,7 @@ STEPS = 1000
 
 WEIGHTS_FILES = "Weights (*.safetensors *.pth *.pt *.bin);;All files (*)"
 START = "Start: make the prompts layer and embed the checked images (Alt+S). Then click on what you look for."
+CANCEL, IDLE = "Stop embedding; what is ready stays (Alt+C).", "Nothing is being embedded."
 
 
 class DinosimWidget(Container):  # type: ignore[type-arg]
@@ -56,7 +58,8 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
         choice = self.controller.session.encoder
         self.encoder = EncoderBox(choice.name if choice.weights is None else FROM_FILE)
         self.start = PushButton(text="Start", tooltip=START)
-        self.cancel = PushButton(text="Cancel", tooltip="Stop embedding; what is ready stays (Alt+C).", enabled=False)
+        self.cancel = PushButton(text="Cancel")
+        allow(self.cancel.native, CANCEL, IDLE)
         self.progress = ProgressBar(value=0, max=STEPS, visible=False)
         self.message = MessageLabel(FIRST)
         self.weights = WeightsPanel(self.controller.deliver)
@@ -158,7 +161,8 @@ class DinosimWidget(Container):  # type: ignore[type-arg]
             self.images.set_row(row)
 
     def _show_progress(self, overall: Overall | None) -> None:
-        self.cancel.enabled = self.progress.visible = overall is not None
+        self.progress.visible = overall is not None
+        allow(self.cancel.native, CANCEL, IDLE if overall is None else "")
         if overall is not None:
             self.progress.value = round(overall.fraction * STEPS)
             write_in_bar(self.progress.native, overall.sentence)  # there, so that no message is written over
