@@ -9,6 +9,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
 from events import spin
+from napari_dinosim import segment, snap_edges
 from napari_dinosim._napari.coordinates import to_data, to_world
 from napari_dinosim._napari.segment_section import SegmentSection
 from napari_dinosim._napari.segmenting import Segmenting
@@ -126,6 +127,27 @@ def test_edges_are_snapped_to_the_image(bench, segmenting):
     (found,) = labels_over(bench, layer)
     wrong = ((np.asarray(found.data) > 0) != is_red(image)).mean()
     assert wrong < 0.005
+
+
+@pytest.mark.parametrize(("least", "left"), [(100, 2), (200, 1)])
+def test_what_edges_make_too_small_is_left_out_as_from_python(bench, segmenting, least, left):
+    image = np.full((96, 144, 3), GREY, np.uint8)
+    image[21:75, 27:85] = RED
+    image[34:46, 114:126] = RED  # 144 pixels of a patch of 256
+    layer = bench.add(image, name="a")
+    bench.start()
+    bench.point(layer, (40, 60))
+    recipe = {"threshold": 0.6, "minimum_size": least, "objects": "components"}
+    make(bench, segmenting, **recipe)
+    (found,) = labels_over(bench, layer)
+    assert len(found.features) == 2
+    make(bench, segmenting, **recipe, edges="image")
+    (found,) = labels_over(bench, layer)
+    assert len(found.features) == left
+    heat, asked = bench.controller.session.shown_map(str(layer.unique_id)), segmenting.recipe
+    scripted = snap_edges(segment(asked.scores_of(heat), heat.grid, asked), image)
+    np.testing.assert_array_equal(found.data, scripted)
+    assert list(found.features["pixels"]) == [count for count in np.bincount(scripted.ravel())[1:] if count]
 
 
 def test_edges_tell_progress_within_a_plane(bench, segmenting):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from napari_dinosim import PatchGrid, Sampling, segment, snap_edges
+from napari_dinosim import PatchGrid, Sampling, Segmentation, segment, snap_edges
 from napari_dinosim.errors import Cancelled, SegmentationError
 from napari_dinosim.image import image_plane
 from napari_dinosim.sampling import sampled_plane
@@ -98,6 +100,61 @@ def test_a_resized_plane_is_seen_as_it_is():
     grid = plane.grid(8)
     found = segment(share(MASK), grid)
     assert overlap(snap_edges(found, plane) > 0, MASK) > 0.995
+
+
+def patches(*places: tuple[slice, slice]) -> np.ndarray:
+    scores = np.zeros(GRID.shape)
+    for place in places:
+        scores[place] = 1
+    return scores
+
+
+LARGE, SMALL = disc(96, 80, 46), disc(104, 216, 14)
+"""6 600 and 600 pixels; the scores below say 9 216 and 2 304."""
+OVER_LARGE, OVER_SMALL, NECK = np.s_[3:9, 2:8], np.s_[5:8, 12:15], np.s_[6:7, 8:12]
+
+
+@pytest.mark.parametrize("objects", ["together", "components"])
+@pytest.mark.parametrize("neck", [False, True], ids=["shrunk", "parted"])
+@pytest.mark.parametrize(("least", "kept"), [(500, LARGE | SMALL), (700, LARGE)])
+def test_parts_that_become_too_small_are_left_out(objects, neck, least, kept):
+    scores = patches(OVER_LARGE, OVER_SMALL, *([NECK] if neck else []))
+    found = segment(scores, GRID, Segmentation(minimum_size=least, objects=objects))
+    assert found.count == (2 if objects == "components" and not neck else 1)
+    labels = snap_edges(found, picture(LARGE | SMALL))
+    assert overlap(labels > 0, kept) > 0.95
+    assert (labels[SMALL] > 0).any() == kept[SMALL].any()
+
+
+@pytest.mark.parametrize("fill_holes", [False, True])
+def test_holes_that_the_image_closes_are_filled(fill_holes):
+    ring = disc(104, 136, 86) & ~disc(104, 136, 42)
+    scores = patches(np.s_[1:12, 3:14])
+    scores[4:9, 6:11], scores[6, 11:14] = 0, 0  # open to the right
+    found = segment(scores, GRID, Segmentation(fill_holes=fill_holes))
+    assert found.image()[104, 136] == 0
+    labels = snap_edges(found, picture(ring))
+    assert (labels[ring] > 0).mean() > 0.95
+    assert labels[104, 136] == fill_holes
+
+
+def test_a_hole_goes_to_the_nearest_object_of_what_encloses_it_where_it_is_known():
+    above, below, inner = np.s_[1:6, 2:13], np.s_[6:12, 2:13], np.s_[4:9, 5:10]
+    scores = patches(above, below)
+    found = segment(scores, GRID, Segmentation(fill_holes=True))
+    labels = found.labels.copy()
+    labels[below] *= 2
+    labels[inner] = 0
+    scored = found.scored.copy()
+    scored[6, 6] = False
+    objects = replace(found, labels=labels, names=("a", "a"), scores=np.ones(2, np.float32), scored=scored)
+    filled = snap_edges(objects, np.zeros(SHAPE, np.uint8))
+    expected = np.where(np.arange(SHAPE[0]) < 96, 1, 2)[64:144, None].repeat(80, axis=1)
+    expected[32:48, 16:32] = 0
+    rows = np.r_[64:90, 102:144] - 64  # in the middle both are equally near
+    np.testing.assert_array_equal(filled[64:144, 80:96][rows], expected[:, :16][rows])
+    assert filled[104, 104] == 0
+    assert (filled[64:144, 112:160] > 0).all()
 
 
 # ---- what is refused ---------------------------------------------------------------------------------------------

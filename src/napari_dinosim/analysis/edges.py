@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from napari_dinosim.analysis.labelling import connected, filled, without_small
 from napari_dinosim.errors import Cancelled, SegmentationError
 from napari_dinosim.image import Plane, image_plane
 from napari_dinosim.sampling import SampledPlane
@@ -49,7 +50,8 @@ def snap_edges(
 
     Pixels nearer than a patch to an outline are uncertain. A random walker [1]_ gives each of them the label, or the
     background, that it would reach first on a walk that avoids edges of the image. All other pixels keep theirs, and
-    of a part that is too thin for that, its core.
+    of a part that is too thin for that, its core. Then holes are filled and small parts left out once more, as they
+    were when the segments were made.
 
     Parameters
     ----------
@@ -67,7 +69,7 @@ def snap_edges(
     Returns
     -------
     ndarray of shape (height, width), int32
-        The label of each pixel.
+        The label of each pixel, with the numbers of the segments. An object can have become two parts, or be gone.
 
     Raises
     ------
@@ -91,7 +93,12 @@ def snap_edges(
     True
     """
     plane = _plane(image, segments.grid.image_shape)
-    return _snapped(segments, plane, band, on_progress, cancelled)
+    return _tidied(_snapped(segments, plane, band, on_progress, cancelled), segments, cancelled)
+
+
+def _go_on(cancelled: Callable[[], bool]) -> None:
+    if cancelled():
+        raise Cancelled("cancelled while outlines were moved")
 
 
 def _plane(image: Plane | ArrayLike, shape: tuple[int, int]) -> Plane:
@@ -127,8 +134,7 @@ def _snapped(
     reach = band * float(np.mean(segments.grid.footprint)) * segments.grid.finer  # in pixels
     tiles = list(_tiles(height, width, int(np.ceil(2 * reach)) + 1))
     for done, (outer, inner) in enumerate(tiles, 1):
-        if cancelled():
-            raise Cancelled("cancelled while outlines were moved")
+        _go_on(cancelled)
         top, left, bottom, right = outer
         labels = before[top:bottom, left:right]
         if labels.min() != labels.max():
@@ -183,3 +189,32 @@ def _certain(labels: NDArray[np.int32], reach: float) -> NDArray[np.bool_]:
     swallowed = maximum(certain, parts, every) == 0
     deepest = np.asarray(maximum(depth, parts, every))
     return np.asarray(certain | (swallowed[parts] & (depth >= CORE * deepest[parts])))
+
+
+def _tidied(found: NDArray[np.int32], segments: Segments, cancelled: Callable[[], bool]) -> NDArray[np.int32]:
+    """Keep what was promised of the segments: holes filled, and no part that is too small."""
+    if segments.fill_holes:
+        _go_on(cancelled)
+        found = _filled(found, segments)
+    _go_on(cancelled)
+    return without_small(found, None, segments.fewest)
+
+
+def _filled(found: NDArray[np.int32], segments: Segments) -> NDArray[np.int32]:
+    """Give what one class encloses to it: to its nearest object."""
+    from scipy.ndimage import distance_transform_edt, find_objects
+
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(segments.names), 1)}
+    classes = np.array([0, *(numbers[name] for name in segments.names)], dtype=np.int32)[found]
+    rows, columns = (np.arange(length) for length in found.shape)
+    scored = segments.grid.upsample_at(segments.scored, rows, columns)
+    holes = np.where(classes == 0, filled(classes, scored, len(numbers)), 0).astype(np.int32)
+    parts, _ = connected(holes)
+    found = found.copy()
+    for number, (down, across) in enumerate(find_objects(parts), 1):
+        box = slice(max(down.start - 1, 0), down.stop + 1), slice(max(across.start - 1, 0), across.stop + 1)
+        hole = parts[box] == number
+        others = classes[box] != holes[box][hole][0]
+        nearest = distance_transform_edt(others, return_distances=False, return_indices=True)
+        found[box][hole] = found[box][tuple(nearest)][hole]
+    return found

@@ -97,8 +97,8 @@ def filled(labels: NDArray[np.int32], known: NDArray[np.bool_], classes: int) ->
     return filled
 
 
-def without_small(labels: NDArray[np.int32], weights: NDArray[np.int64], fewest: int) -> NDArray[np.int32]:
-    """Leave out connected parts of fewer pixels.
+def without_small(labels: NDArray[np.int32], weights: NDArray[np.int64] | None, fewest: int) -> NDArray[np.int32]:
+    """Leave out connected parts of fewer pixels; without weights, each value is one pixel.
 
     Examples
     --------
@@ -108,7 +108,7 @@ def without_small(labels: NDArray[np.int32], weights: NDArray[np.int64], fewest:
     """
     if fewest <= 1:
         return labels
-    parts, count = _parts(labels)
+    parts, count = connected(labels)
     large = np.concatenate([[True], sums(parts, weights, count) >= fewest])
     return np.where(large[parts], labels, 0).astype(np.int32)
 
@@ -147,7 +147,7 @@ def objects(
     of: list[int] = []
     for number in range(1, int(labels.max(initial=0)) + 1):
         mask = labels == number
-        parts, count = _parts(mask) if kind == "components" else _drained(mask, score, distance)
+        parts, count = connected(mask) if kind == "components" else _drained(mask, score, distance)
         large = sums(parts, weights, count) >= fewest
         numbers = np.concatenate([[0], np.where(large, np.cumsum(large) + len(of), 0)])
         found[mask] = numbers[parts[mask]]
@@ -166,27 +166,27 @@ def _drained(mask: NDArray[np.bool_], score: NDArray[np.float32], distance: int)
         return np.zeros(mask.shape, dtype=np.int32), 0
     depth = distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]  # beyond the image there is nothing
     height = np.where(mask, score - score[mask].min() + DISTANCE_SHARE * (1 + depth / depth.max()), 0).astype(float)
-    domes, count = _parts(h_maxima(height, LEAST_DIP).astype(bool) & mask)
+    domes, count = connected(h_maxima(height, LEAST_DIP).astype(bool) & mask)
     tops = np.zeros_like(height)
     places = tuple(np.array(maximum_position(height, domes, np.arange(1, count + 1)), dtype=int).reshape(-1, 2).T)
     tops[places] = height[places]
     peaks = peak_local_max(tops, min_distance=max(distance, 1), exclude_border=False)
     markers = np.zeros(mask.shape, dtype=np.int32)
     markers[tuple(peaks[np.lexsort(peaks.T[::-1])].T)] = np.arange(1, len(peaks) + 1)
-    lost, more = _parts(mask & ~_reached(mask, markers))  # parts whose peaks were outdone by one of another part
+    lost, more = connected(mask & ~_reached(mask, markers))  # parts whose peaks were outdone by one of another part
     markers[lost > 0] = lost[lost > 0] + len(peaks)
     return np.asarray(watershed(-height, markers, mask=mask), dtype=np.int32), len(peaks) + more
 
 
 def _reached(mask: NDArray[np.bool_], markers: NDArray[np.int32]) -> NDArray[np.bool_]:
     """Cells of the connected parts that hold a marker."""
-    parts, count = _parts(mask)
+    parts, count = connected(mask)
     held = np.zeros(count + 1, dtype=bool)
     held[parts[markers > 0]] = True
     return held[parts]
 
 
-def _parts(labels: NDArray[Any]) -> tuple[NDArray[np.int32], int]:
+def connected(labels: NDArray[Any]) -> tuple[NDArray[np.int32], int]:
     """Find connected parts of equal labels, through edges, numbered from 1 on from top to bottom."""
     from skimage.measure import label
 
@@ -194,7 +194,9 @@ def _parts(labels: NDArray[Any]) -> tuple[NDArray[np.int32], int]:
     return parts.astype(np.int32), int(count)
 
 
-def sums(labels: NDArray[np.int32], weights: NDArray[Any], count: int) -> NDArray[Any]:
-    """Sum of the weights of the cells of each label from 1 on."""
+def sums(labels: NDArray[np.int32], weights: NDArray[Any] | None, count: int) -> NDArray[Any]:
+    """Sum of the weights of the cells of each label from 1 on; without weights, how many there are."""
+    if weights is None:
+        return np.bincount(labels.ravel(), minlength=count + 1)[1:]
     sums = np.bincount(labels.ravel(), weights=weights.ravel(), minlength=count + 1)[1:]
     return sums if weights.dtype.kind == "f" else sums.round().astype(np.int64)

@@ -3,7 +3,8 @@
 The road, in order: 1. scores are smoothed; 2. interpolated onto finer cells; 3. each cell belongs to the class of its
 highest score, where that reaches the threshold; 4. enclosed cells are filled; 5. small parts are left out; 6. parts
 become objects, and small ones are left out once more; 7. labels are numbered from 1 on. Each pixel has the label of the
-cell that holds it. Parts are connected through edges, not through corners.
+cell that holds it. Parts are connected through edges, not through corners. Where outlines are moved to the edges of the
+image (:mod:`napari_dinosim.analysis.edges`), steps 4 and 5 follow once more, on pixels.
 """
 
 from __future__ import annotations
@@ -46,8 +47,12 @@ class Segments:
         Mean score of each label, over its pixels.
     threshold : float
         That was used.
-    known : bool
-        Whether there was any score at all.
+    scored : ndarray of shape (rows, cols), bool
+        Cells that have a score.
+    fewest : int
+        Pixels that every part has at least.
+    fill_holes : bool
+        Whether what is enclosed by one class became part of it.
     """
 
     labels: NDArray[np.int32]
@@ -55,7 +60,14 @@ class Segments:
     names: tuple[str, ...]
     scores: NDArray[np.float32]
     threshold: float
-    known: bool = True
+    scored: NDArray[np.bool_]
+    fewest: int
+    fill_holes: bool
+
+    @property
+    def known(self) -> bool:
+        """Whether there was any score at all."""
+        return bool(self.scored.any())
 
     @property
     def count(self) -> int:
@@ -242,10 +254,10 @@ def _segmented(
         fine.append(refined(smoothed(values, recipe.smoothing * grid.finer), recipe.detail, cells))
     step()
     score = highest(fine)
-    labels = winners(fine, score, threshold)
+    labels, scored = winners(fine, score, threshold), np.isfinite(score)
     if recipe.fill_holes:
         step()
-        labels = filled(labels, np.isfinite(score), len(fine))
+        labels = filled(labels, scored, len(fine))
     step()
     weights = cell_pixels(cells)
     labels, of = without_small(labels, weights, fewest), list(range(len(names)))
@@ -256,5 +268,5 @@ def _segmented(
     step()
     pixels = sums(labels, weights, len(of))
     means = sums(labels, weights * np.nan_to_num(score), len(of)) / np.maximum(pixels, 1)
-    known = bool(np.isfinite(score).any())
-    return Segments(labels, cells, tuple(names[k] for k in of), means.astype(np.float32), threshold, known)
+    classes, scores = tuple(names[k] for k in of), means.astype(np.float32)
+    return Segments(labels, cells, classes, scores, threshold, scored, fewest, recipe.fill_holes)
