@@ -176,3 +176,15 @@ def test_an_image_that_is_too_large(monkeypatch):
 def test_cancelled():
     with pytest.raises(Cancelled, match="cancelled while outlines were moved"):
         snap_edges(PATCHES, picture(MASK), cancelled=lambda: True)
+
+
+def test_cancelled_within_a_tile():
+    done, asked = [], []
+
+    def soon() -> bool:
+        asked.append(None)
+        return len(asked) > 5
+
+    with pytest.raises(Cancelled, match="cancelled while outlines were moved"):
+        snap_edges(PATCHES, picture(MASK), on_progress=lambda *told: done.append(told), cancelled=soon)
+    assert done == []

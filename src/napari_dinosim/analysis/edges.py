@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from napari_dinosim.analysis.labelling import connected, filled, without_small
+from napari_dinosim.analysis.walker import first_reached
 from napari_dinosim.errors import Cancelled, SegmentationError
 from napari_dinosim.image import Plane, image_plane
 from napari_dinosim.sampling import SampledPlane
@@ -23,9 +25,6 @@ MOST_PIXELS = 8192**2
 
 TILE = 384
 """Side, in pixels, of the squares that are worked on one after the other; they overlap by the bands around them."""
-
-BETA = 130.0
-"""How strongly an edge of the image stops the walker: the default of scikit-image, and of the order of Grady's."""
 
 CORE = 0.7
 """Of a part that the band swallows whole, what lies at least this deep, of its greatest depth, keeps its label."""
@@ -61,10 +60,8 @@ def snap_edges(
         resized, the image itself is taken.
     band : float, default: 1
         Half the width of the band, in patches.
-    on_progress : callable(done, total)
-        Told after each tile.
-    cancelled : callable() -> bool
-        Asked before each tile.
+    on_progress, cancelled : callable(done, total), callable() -> bool, optional
+        Told after each tile; asked between steps of some milliseconds, or of seconds where planes are very large.
 
     Returns
     -------
@@ -93,7 +90,8 @@ def snap_edges(
     True
     """
     plane = _plane(image, segments.grid.image_shape)
-    return _tidied(_snapped(segments, plane, band, on_progress, cancelled), segments, cancelled)
+    step = partial(_go_on, cancelled)
+    return _tidied(_snapped(segments, plane, band, on_progress, step), segments, step)
 
 
 def _go_on(cancelled: Callable[[], bool]) -> None:
@@ -125,7 +123,7 @@ def _snapped(
     plane: Plane,
     band: float,
     on_progress: Callable[[int, int], None],
-    cancelled: Callable[[], bool],
+    step: Callable[[], None],
 ) -> NDArray[np.int32]:
     """Go from tile to tile."""
     height, width = plane.shape
@@ -134,12 +132,12 @@ def _snapped(
     reach = band * float(np.mean(segments.grid.footprint)) * segments.grid.finer  # in pixels
     tiles = list(_tiles(height, width, int(np.ceil(2 * reach)) + 1))
     for done, (outer, inner) in enumerate(tiles, 1):
-        _go_on(cancelled)
+        step()
         top, left, bottom, right = outer
         labels = before[top:bottom, left:right]
         if labels.min() != labels.max():
             rgb, _ = plane.window(top, left, bottom - top, right - left)
-            moved = _walked(labels, rgb, reach)
+            moved = _walked(labels, rgb, reach, step)
             found[inner[0] : inner[2], inner[1] : inner[3]] = moved[
                 inner[0] - top : inner[2] - top, inner[1] - left : inner[3] - left
             ]
@@ -160,20 +158,19 @@ def _tiles(height: int, width: int, margin: int) -> Iterator[_Tile]:
             yield _Tile(outer, (top, left, bottom, right))
 
 
-def _walked(labels: NDArray[np.int32], rgb: NDArray[np.float32], reach: float) -> NDArray[np.int32]:
+def _walked(
+    labels: NDArray[np.int32], rgb: NDArray[np.float32], reach: float, step: Callable[[], None]
+) -> NDArray[np.int32]:
     """Let the walker decide on the pixels near outlines."""
-    from skimage.segmentation import random_walker
-
     if rgb.min() == rgb.max():  # nothing to see
         return labels
     certain = _certain(labels, reach)
     values, numbers = np.unique(labels, return_inverse=True)
-    markers = np.where(certain, numbers.reshape(labels.shape) + 1, 0)
+    markers = np.where(certain, numbers.reshape(labels.shape) + 1, 0).astype(np.int32)
     if certain.all() or len(np.unique(markers[certain])) < 2:
         return labels
-    # only the likeliest label counts, so probabilities need not be exact: no warning of theirs
-    walked: NDArray[Any] = random_walker(rgb, markers, beta=BETA, mode="cg_j", prob_tol=1.0, channel_axis=-1)
-    return np.asarray(values[np.maximum(walked, 1) - 1], dtype=np.int32)
+    walked = first_reached(rgb, markers, int(np.ceil(4 * reach)), step)  # two bands further than any outline moves
+    return np.where(walked, values[walked - 1], labels)
 
 
 def _certain(labels: NDArray[np.int32], reach: float) -> NDArray[np.bool_]:
@@ -191,16 +188,15 @@ def _certain(labels: NDArray[np.int32], reach: float) -> NDArray[np.bool_]:
     return np.asarray(certain | (swallowed[parts] & (depth >= CORE * deepest[parts])))
 
 
-def _tidied(found: NDArray[np.int32], segments: Segments, cancelled: Callable[[], bool]) -> NDArray[np.int32]:
+def _tidied(found: NDArray[np.int32], segments: Segments, step: Callable[[], None]) -> NDArray[np.int32]:
     """Keep what was promised of the segments: holes filled, and no part that is too small."""
     if segments.fill_holes:
-        _go_on(cancelled)
-        found = _filled(found, segments)
-    _go_on(cancelled)
+        found = _filled(found, segments, step)
+    step()
     return without_small(found, None, segments.fewest)
 
 
-def _filled(found: NDArray[np.int32], segments: Segments) -> NDArray[np.int32]:
+def _filled(found: NDArray[np.int32], segments: Segments, step: Callable[[], None]) -> NDArray[np.int32]:
     """Give what one class encloses to it: to its nearest object."""
     from scipy.ndimage import distance_transform_edt, find_objects
 
@@ -208,10 +204,12 @@ def _filled(found: NDArray[np.int32], segments: Segments) -> NDArray[np.int32]:
     classes = np.array([0, *(numbers[name] for name in segments.names)], dtype=np.int32)[found]
     rows, columns = (np.arange(length) for length in found.shape)
     scored = segments.grid.upsample_at(segments.scored, rows, columns)
-    holes = np.where(classes == 0, filled(classes, scored, len(numbers)), 0).astype(np.int32)
+    holes = np.where(classes == 0, filled(classes, scored, len(numbers), step), 0).astype(np.int32)
+    step()
     parts, _ = connected(holes)
     found = found.copy()
     for number, (down, across) in enumerate(find_objects(parts), 1):
+        step()
         box = slice(max(down.start - 1, 0), down.stop + 1), slice(max(across.start - 1, 0), across.stop + 1)
         hole = parts[box] == number
         others = classes[box] != holes[box][hole][0]

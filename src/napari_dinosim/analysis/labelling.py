@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from napari_dinosim.analysis.recipe import Objects
@@ -79,8 +81,12 @@ def winners(maps: list[NDArray[np.float32]], score: NDArray[np.float32], thresho
     return labels
 
 
-def filled(labels: NDArray[np.int32], known: NDArray[np.bool_], classes: int) -> NDArray[np.int32]:
+def filled(
+    labels: NDArray[np.int32], known: NDArray[np.bool_], classes: int, step: Callable[[], None] = lambda: None
+) -> NDArray[np.int32]:
     """Give cells that one class encloses to it; of classes within each other, to the innermost.
+
+    Before each class ``step`` is called, and may raise.
 
     Examples
     --------
@@ -90,7 +96,10 @@ def filled(labels: NDArray[np.int32], known: NDArray[np.bool_], classes: int) ->
     """
     from scipy.ndimage import binary_fill_holes
 
-    insides = [(binary_fill_holes(labels == number), number) for number in range(1, classes + 1)]
+    insides = []
+    for number in range(1, classes + 1):
+        step()
+        insides.append((binary_fill_holes(labels == number), number))
     filled = labels.copy()
     for inside, number in sorted(insides, key=lambda pair: int(pair[0].sum())):
         filled[inside & known & (filled == 0)] = number

@@ -256,8 +256,7 @@ def _segmented(
     score = highest(fine)
     labels, scored = winners(fine, score, threshold), np.isfinite(score)
     if recipe.fill_holes:
-        step()
-        labels = filled(labels, scored, len(fine))
+        labels = filled(labels, scored, len(fine), step)
     step()
     weights = cell_pixels(cells)
     labels, of = without_small(labels, weights, fewest), list(range(len(names)))
