@@ -178,6 +178,18 @@ def test_names_and_colours_that_a_person_gave_stay(bench, features):
     assert layer.features["index"].tolist() == [0, 1, 2]
 
 
+def test_clusters_are_not_coloured_twice(bench, features):
+    """Colours that are set later draw each layer once more."""
+    bench.add(FIRST, name="first", rgb=True)
+    bench.start()
+    drawn = []
+    bench.viewer.layers.events.inserted.connect(lambda event: event.value.events.colormap.connect(drawn.append))
+    clusters(bench, features, 2)
+    clusters(bench, features, 2)
+    assert len(bench.ours(CLUSTERS)) == 1
+    assert drawn == []
+
+
 def test_colours_by_a_number_are_no_names(bench, features):
     """They are of the clusters of then."""
     image = bench.add(FIRST, name="first", rgb=True)

@@ -235,6 +235,20 @@ def test_a_thin_stroke_in_large_labels_is_noticed(bench, segmenting, monkeypatch
     assert len(labels_over(bench, layer)) == 2
 
 
+def test_new_labels_have_their_colours_from_the_start(bench, segmenting):
+    """To set them later draws each layer once more."""
+    layer, drawn = bench.add(blobs(), name="a"), []
+    bench.start()
+    bench.point(layer, (20, 50))
+    bench.viewer.layers.events.inserted.connect(lambda event: event.value.events.colormap.connect(drawn.append))
+    segmenting.preview.switch(True)
+    assert spin(5, lambda: bool(bench.ours("preview of labels")))
+    make(bench, segmenting)
+    for found in (*labels_over(bench, layer), *labels_over(bench, layer, "preview of labels")):
+        np.testing.assert_allclose(found.get_color(1), (1, 0x2D / 255, 0x78 / 255, 1), atol=1e-6)
+    assert drawn == []
+
+
 def test_objects_have_colours_after_all_were_one(bench, segmenting):
     layer = bench.add(blobs(), name="a")
     bench.start()

@@ -141,17 +141,20 @@ class FeatureLayers:
         """Show colours over an image, and note ``more`` in the layer; None where the image is gone."""
         return self._show(COLOURS, taken, data, partial(Image, rgb=True, interpolation2d="nearest"), more)
 
-    def show_clusters(self, taken: Taken, data: Any, **more: Any) -> Labels | None:
-        """Show labels over an image, and note ``more`` in the layer; None where the image is gone."""
-        return self._show(CLUSTERS, taken, data, Labels, more)
+    def show_clusters(self, taken: Taken, data: Any, colours: Any, **more: Any) -> Labels | None:
+        """Show labels over an image, and note ``more`` in the layer; None where the image is gone.
 
-    def show_segments(self, taken: Taken, data: Any, **more: Any) -> Labels | None:
-        """Show labels made of a map over an image; None where the image is gone."""
-        return self._show(SEGMENTS, taken, data, Labels, more)
+        A layer that is made for them has these colours from the start, so that it is not drawn twice.
+        """
+        return self._show(CLUSTERS, taken, data, partial(Labels, colormap=colours), more)
 
-    def show_preview(self, taken: Taken, data: Any) -> Labels | None:
-        """Show what labels would be; None where the image is gone."""
-        return self._show(PREVIEW, taken, data, Labels, {})
+    def show_segments(self, taken: Taken, data: Any, colours: Any) -> Labels | None:
+        """Show labels made of a map over an image, a new layer in these colours; None where the image is gone."""
+        return self._show(SEGMENTS, taken, data, partial(Labels, colormap=colours), {})
+
+    def show_preview(self, taken: Taken, data: Any, colours: Any) -> Labels | None:
+        """Show what labels would be, a new layer in these colours; None where the image is gone."""
+        return self._show(PREVIEW, taken, data, partial(Labels, colormap=colours), {})
 
     def held(self, kind: str, key: str) -> Any:
         """Layer of a kind over an image, where there is one."""

@@ -13,6 +13,7 @@ from napari_dinosim._napari.feature_layers import NO_CLUSTER, NO_COLOUR, Feature
 from napari_dinosim._napari.feature_table import write_features
 from napari_dinosim._napari.object_colours import BY_NUMBER
 from napari_dinosim._napari.roles import CLUSTERS
+from napari_dinosim._napari.segment_looks import direct, dress
 from napari_dinosim._napari.task import Task
 
 if TYPE_CHECKING:
@@ -139,8 +140,9 @@ class Features:
         def done(result: tuple[PatchClusters, list[Any]]) -> Steps:
             found, data = result
             rows, shown = legend(found), []
+            colours = direct(row.colour for row in rows)
             for one, each in zip(taken, data, strict=True):
-                layer = self.layers.show_clusters(one, each, method=method)
+                layer = self.layers.show_clusters(one, each, colours, method=method)
                 self._dress(layer, rows)
                 shown.append(layer)
                 yield
@@ -177,8 +179,7 @@ class Features:
         own, by_hand = layer.colormap, isinstance(layer.colormap, DirectLabelColormap)
         if by_hand or not before:  # napari's own colours are a choice too
             chosen = own.color_dict if before and by_hand and own.name != BY_NUMBER else {}
-            colours = {row.number: chosen.get(row.number, (*row.colour, 1.0)) for row in rows}
-            layer.colormap = DirectLabelColormap(color_dict={None: (0, 0, 0, 0), 0: (0, 0, 0, 0)} | colours)
+            dress(layer, direct(chosen.get(row.number, row.colour) for row in rows))
         layer.show_selected_label = False
         names = {0: "not embedded"} | {row.number: f"cluster {row.number}" for row in rows}
         table = {

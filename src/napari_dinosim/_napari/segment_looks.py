@@ -10,6 +10,8 @@ from napari.utils.colormaps import DirectLabelColormap, label_colormap
 from napari_dinosim.analysis.recipe import SIMILAR
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from napari.layers import Labels
     from numpy.typing import NDArray
 
@@ -21,16 +23,26 @@ PINK = "#ff2d78"
 CLEAR = (0, 0, 0, 0)
 
 
-def dress(layer: Labels, controller: Controller, recipe: Segmentation) -> None:
-    """Give labels the colours of their classes, or of objects."""
-    if recipe.objects == "together":
-        book = controller.prompts.labels.book
-        names = controller.session.classes or (SIMILAR,)
-        looks = [book.look(name).colour if name in book.labels else PINK for name in names]
-        colours: dict[int | None, Any] = dict(enumerate(looks, 1))
-        wanted = DirectLabelColormap(color_dict={None: CLEAR, 0: CLEAR} | colours)
-        if not _same_colours(layer.colormap, wanted):  # to set them draws the layer anew
-            layer.colormap = wanted
+def colours_of(controller: Controller, recipe: Segmentation) -> DirectLabelColormap | None:
+    """Colours of the classes, or None for objects, which napari colours."""
+    if recipe.objects != "together":
+        return None
+    book = controller.prompts.labels.book
+    names = controller.session.classes or (SIMILAR,)
+    return direct(book.look(name).colour if name in book.labels else PINK for name in names)
+
+
+def direct(colours: Iterable[Any]) -> DirectLabelColormap:
+    """Colour labels from 1 on; all others are transparent."""
+    by_label: dict[int | None, Any] = {None: CLEAR, 0: CLEAR}
+    return DirectLabelColormap(color_dict=by_label | dict(enumerate(colours, 1)))
+
+
+def dress(layer: Labels, colours: DirectLabelColormap | None) -> None:
+    """Give labels these colours, or, for objects, those of napari, unless they have them: that draws the layer anew."""
+    if colours is not None:
+        if not _same_colours(layer.colormap, colours):
+            layer.colormap = colours
     elif isinstance(layer.colormap, DirectLabelColormap):  # it has no colours for objects
         layer.colormap = label_colormap(49)
 

@@ -13,7 +13,7 @@ from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.lazy_map import PatchValues
 from napari_dinosim._napari.mapped import gather
 from napari_dinosim._napari.roles import MARK, PREVIEW, is_image, is_ours
-from napari_dinosim._napari.segment_looks import dress, in_bytes
+from napari_dinosim._napari.segment_looks import colours_of, dress, in_bytes
 from napari_dinosim._napari.segment_words import NO_MAP, Found, said
 from napari_dinosim._napari.task import Task
 from napari_dinosim.errors import Cancelled, SegmentationError
@@ -169,12 +169,12 @@ class SegmentPreview:
         shown.clear()
         if segments is not None:
             shown[one.shown] = PatchValues(segments.grid, in_bytes(segments.labels))
-        layer = self._layers.held(PREVIEW, one.key)
+        layer, colours = self._layers.held(PREVIEW, one.key), colours_of(self._controller, recipe)
         anew = layer is None or tuple(layer.data.shape) != one.taken.shape
         if anew:
-            layer = self._layers.show_preview(one.taken, one.taken.lazy(shown, NO_PREVIEW))
+            layer = self._layers.show_preview(one.taken, one.taken.lazy(shown, NO_PREVIEW), colours)
         if layer is not None:
-            dress(layer, self._controller, recipe)
+            dress(layer, colours)
             layer.refresh(extent=False, highlight=False, thumbnail=False)
         return anew
 

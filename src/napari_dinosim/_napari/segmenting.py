@@ -9,7 +9,7 @@ from psygnal import Signal
 from napari_dinosim._napari.feature_layers import FeatureLayers
 from napari_dinosim._napari.feature_table import write_features
 from napari_dinosim._napari.mapped import gather
-from napari_dinosim._napari.segment_looks import dress
+from napari_dinosim._napari.segment_looks import colours_of, dress
 from napari_dinosim._napari.segment_preview import SegmentPreview
 from napari_dinosim._napari.segment_words import GONE, NO_MAP, made_for, said, why_none
 from napari_dinosim._napari.segment_worker import label_image
@@ -99,10 +99,11 @@ class Segmenting:
         """Put labels into their layer; None where there are none, and where the image is gone."""
         if made.data is None:
             return None
-        layer = self.layers.show_segments(made.mapped.taken, made.data)
+        colours = colours_of(self._controller, recipe)
+        layer = self.layers.show_segments(made.mapped.taken, made.data, colours)
         if layer is not None:
             write_features(layer, made.table, anew=True, rows="table")
-            dress(layer, self._controller, recipe)
+            dress(layer, colours)
         return layer
 
 
