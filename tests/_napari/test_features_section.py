@@ -11,8 +11,8 @@ from qtpy.QtTest import QTest
 
 from events import spin
 from napari_dinosim._napari import feature_layers, lazy_map, results
-from napari_dinosim._napari.features import GONE, Features
-from napari_dinosim._napari.features_section import OUTDATED, FeaturesSection
+from napari_dinosim._napari.features import GONE, Features, percents
+from napari_dinosim._napari.features_section import OTHERS, OUTDATED, FeaturesSection
 from napari_dinosim._napari.object_colours import by_number
 from napari_dinosim._napari.roles import CLUSTERS, COLOURS, MAP, MARK, is_ours, role
 from napari_dinosim.analysis.clusters import palette
@@ -112,7 +112,8 @@ def test_planted_colours_are_clusters_with_exact_shares(bench, features, method)
         np.testing.assert_allclose(layer.get_color(row.number)[:3], row.colour, atol=1e-6)
     np.testing.assert_allclose(layer.features["share"][1:], [row.share for row in rows])
     assert layer.features["name"].tolist() == ["not embedded", "cluster 1", "cluster 2", "cluster 3"]
-    assert bench.told[-1] == (f"3 clusters over 2 images, by {method}.", False)
+    by = {"k-means": "k-means", "agglomerative": "agglomerative clustering"}[method]
+    assert bench.told[-1] == (f"3 clusters over 2 images, by {by}.", False)
 
 
 def test_pressed_again_they_are_updated_in_place_and_keep_their_looks(bench, features):
@@ -154,6 +155,32 @@ def test_what_somebody_has_drawn_is_kept(bench, features):
     assert not is_ours(drawn, CLUSTERS)
     clusters(bench, features)
     assert over(bench, CLUSTERS, image) is fresh
+
+
+def test_they_go_with_their_image_unless_somebody_has_drawn(bench, features):
+    images = [bench.add(FIRST, name=name, rgb=True) for name in ("first", "second", "third")]
+    bench.start()
+    colours(bench, features)
+    clusters(bench, features)
+    swept, drawn = [], over(bench, CLUSTERS, images[1])
+    features.layers.swept.connect(lambda: swept.append(True))
+    drawn.paint((5, 5), 2)
+    for image in images[:2]:
+        bench.viewer.layers.remove(image)
+    kinds = [role(layer) for layer in bench.viewer.layers]
+    assert (kinds.count(COLOURS), kinds.count(CLUSTERS)) == (3, 3), "a layer went within the removal of another"
+    assert spin(5, lambda: len(swept) > 1)
+    assert {layer.name for layer in bench.viewer.layers if role(layer) in (COLOURS, CLUSTERS)} == {
+        "PCA · third",
+        "clusters · third",
+        "clusters · second",
+    }
+    assert drawn in bench.viewer.layers
+    assert not is_ours(drawn, CLUSTERS)
+    assert features.shows("colours")
+    bench.viewer.layers.remove(over(bench, COLOURS, images[2]))
+    assert not features.shows("colours")
+    assert features.shows("clusters")
 
 
 def test_names_and_colours_that_a_person_gave_stay(bench, features):
@@ -393,6 +420,48 @@ def test_the_section_in_the_window(desk):
     spin(0.4)
     assert section.explained.value.startswith("Explained variance")
     assert section.grouped.value == ""
+
+
+@pytest.mark.parametrize(
+    ("shares", "told"),
+    [
+        ((0.334, 0.333, 0.222), [34, 33, 22]),
+        ((0.496, 0.296, 0.106), [50, 29, 11]),
+        ((0.3, 0.2, 0.1), [30, 20, 10]),
+        ((0.0, 0.0, 0.0), [0, 0, 0]),
+    ],
+)
+def test_per_cents_add_up(shares, told):
+    assert percents(shares) == told
+    assert sum(told) == round(100 * sum(shares))
+
+
+def test_the_section_tells_what_is_shown_where_something_else_is_chosen(desk):
+    found = desk(Image(FIRST, name="first", rgb=True), Image(SECOND, name="second", rgb=True))
+    section = found.unfold(FeaturesSection)
+    found.start()
+    section.count.value = 3
+    section.clusters.native.click()
+    finish(section.features)
+    section.colours.native.click()
+    finish(section.features)
+    assert section.grouped.value == ""
+    section.method.value = "agglomerative"
+    assert spin(5, lambda: section.grouped.value == OTHERS.format("3 clusters by k-means"))
+    section.clusters.native.click()
+    finish(section.features)
+    assert section.grouped.value == ""
+    section.count.value = 2
+    assert spin(5, lambda: section.grouped.value == OTHERS.format("3 clusters by agglomerative clustering"))
+    section.count.value = 3
+    assert spin(5, lambda: section.grouped.value == "")
+    assert section.legend.isVisible()
+    named = section.explained.value.removeprefix("Explained variance: ").replace("\N{NO-BREAK SPACE}%", "").rstrip(".")
+    assert sum(int(part.split()[1]) for part in named.split(", ")) == 100
+    for layer in (*found.ours(CLUSTERS), *found.ours(COLOURS)):
+        found.viewer.layers.remove(layer)
+    assert spin(5, lambda: not section.legend.isVisible())
+    assert section.explained.value == section.grouped.value == ""
 
 
 def test_a_reopened_widget_finds_the_layers(bench, features):

@@ -249,6 +249,18 @@ def test_new_labels_have_their_colours_from_the_start(bench, segmenting):
     assert drawn == []
 
 
+def test_labels_outlive_their_image(bench, segmenting):
+    layer, swept = bench.add(blobs(), name="a"), []
+    bench.start()
+    bench.point(layer, (20, 50))
+    make(bench, segmenting)
+    (found,) = labels_over(bench, layer)
+    segmenting.layers.swept.connect(lambda: swept.append(True))
+    bench.viewer.layers.remove(layer)
+    assert spin(5, lambda: bool(swept))
+    assert found in bench.viewer.layers
+
+
 def test_objects_have_colours_after_all_were_one(bench, segmenting):
     layer = bench.add(blobs(), name="a")
     bench.start()

@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image, Labels
+from psygnal import Signal
+from superqt.utils import qthrottled
 
 from napari_dinosim._napari.coordinates import leading_shape, place_like, placement, plane_shape, shown_axes
 from napari_dinosim._napari.feature_table import COLUMNS
+from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.image_watch import ImageWatch
 from napari_dinosim._napari.inputs import fingerprint
 from napari_dinosim._napari.lazy_map import LazyMap, PatchValues, pyramid_steps
 from napari_dinosim._napari.maps import REAL_PIXELS
 from napari_dinosim._napari.results import find, put
-from napari_dinosim._napari.roles import CLUSTERS, COLOURS, MARK, PREVIEW, SEGMENTS, key_of, mark
+from napari_dinosim._napari.roles import CLUSTERS, COLOURS, MARK, PREVIEW, SEGMENTS, is_ours, key_of, mark
 from napari_dinosim.planes import index_of
 
 if TYPE_CHECKING:
@@ -121,9 +124,14 @@ class FeatureLayers:
     controller : Controller
     """
 
+    swept = Signal()
+    """Layers were removed, and those of ours that went with their image."""
+
     def __init__(self, controller: Controller) -> None:
         self._controller = controller
+        self._sweep_soon = qthrottled(guarded(self._sweep), timeout=0, leading=False)  # never within another removal
         self._watch = ImageWatch(controller.viewer)
+        self._watch.removed.connect(self._sweep_soon)
         self._watch.placed.connect(self._placed)
         self._watch.renamed.connect(self._renamed)
         self._watch.follow()
@@ -131,6 +139,7 @@ class FeatureLayers:
     def shutdown(self) -> None:
         """Follow the images no more; the layers stay."""
         self._watch.close()
+        self._sweep_soon.cancel()
 
     def all(self, kind: str) -> list[Any]:
         """Layers of a kind over images that are open."""
@@ -167,7 +176,7 @@ class FeatureLayers:
         noted = mark(kind, source=taken.found.key, name=taken.found.name, written=fingerprint(data), **more)
         layer, multiscale = find(viewer, kind, taken.found.key), isinstance(data, list)
         if layer is not None and _edited(layer):
-            layer.metadata[MARK] = {**layer.metadata[MARK], "layer": ""}  # it is the person's from now on
+            _leave(layer)
             layer = None
         if layer is not None and (layer.ndim, bool(layer.multiscale)) != (image.ndim, multiscale):
             viewer.layers.remove(layer)
@@ -190,6 +199,18 @@ class FeatureLayers:
             layer.editable = isinstance(data, np.ndarray) and kind != PREVIEW
         return layer
 
+    def _sweep(self, _removed: object) -> None:
+        """Take colours and clusters of images that are gone away, unless somebody has drawn in them."""
+        layers, present = self._controller.viewer.layers, {key_of(image) for image in self._watch.images()}
+        for kind in (COLOURS, CLUSTERS):
+            left = [one for one in layers if is_ours(one, kind) and one.metadata[MARK]["source"] not in present]
+            for layer in left:
+                if _edited(layer):
+                    _leave(layer)
+                else:
+                    layers.remove(layer)
+        self.swept.emit()
+
     def _placed(self, image: Image) -> None:
         for kind in TITLES:
             layer = find(self._controller.viewer, kind, key_of(image))
@@ -208,6 +229,11 @@ class FeatureLayers:
 def _edited(layer: Any) -> bool:
     """Whether somebody has drawn into a layer that we made."""
     return bool(fingerprint(layer.data) != layer.metadata[MARK]["written"])
+
+
+def _leave(layer: Any) -> None:
+    """Leave a layer of ours to the person."""
+    layer.metadata[MARK] = {**layer.metadata[MARK], "layer": ""}
 
 
 def _painted(event: Any) -> None:

@@ -12,9 +12,11 @@ from psygnal import Signal
 from napari_dinosim._napari.feature_layers import NO_CLUSTER, NO_COLOUR, FeatureLayers, take
 from napari_dinosim._napari.feature_table import write_features
 from napari_dinosim._napari.object_colours import BY_NUMBER
-from napari_dinosim._napari.roles import CLUSTERS
+from napari_dinosim._napari.roles import CLUSTERS, COLOURS
 from napari_dinosim._napari.segment_looks import direct, dress
+from napari_dinosim._napari.sentences import counted
 from napari_dinosim._napari.task import Task
+from napari_dinosim.records.tools import ClusterChoices
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
     from napari_dinosim.engine import Job
     from napari_dinosim.planes import PlaneIndex
 
+KINDS = {"colours": COLOURS, "clusters": CLUSTERS}
+BY = {"k-means": "k-means", "agglomerative": "agglomerative clustering"}
+"""What groups patches, in a sentence."""
 NOTHING = "Nothing is embedded of the checked images. Press Start, or check an image that is."
 GONE = "The images have changed or gone meanwhile: nothing was shown. Try again."
 
@@ -75,6 +80,7 @@ class Features:
         self.layers = FeatureLayers(controller)
         self.colours, self.clusters = Task(controller.engine), Task(controller.engine)
         self._made_of: dict[str, object] = {}
+        self._grouped = ("", ClusterChoices())
 
     def shutdown(self) -> None:
         """Stop what runs; the layers stay."""
@@ -83,8 +89,18 @@ class Features:
         self.layers.shutdown()
 
     def outdated(self, what: str) -> bool:
-        """Whether other embeddings are there than those that ``"colours"`` or ``"clusters"`` were made of."""
-        return what in self._made_of and self._made_of[what] != self._signature()
+        """Whether other embeddings are there than those that the shown ``"colours"`` or ``"clusters"`` were made of."""
+        return self.shows(what) and self._made_of[what] != self._signature()
+
+    def shows(self, what: str) -> bool:
+        """Whether ``"colours"`` or ``"clusters"`` that were made here are still there."""
+        return what in self._made_of and bool(self.layers.all(KINDS[what]))
+
+    @property
+    def others_than_chosen(self) -> str:
+        """Which clusters are shown, in words, where others are chosen by now; or else empty."""
+        said, choices = self._grouped
+        return said if self.shows("clusters") and choices != self._controller.tools.choices.clusters else ""
 
     def show_only(self, number: int) -> None:
         """Draw one cluster only, in all images; 0 for all of them."""
@@ -117,8 +133,8 @@ class Features:
                 return None
             self._made_of["colours"] = signature
             self.explained.emit(found.explained)
-            together = f"{sum(found.explained):.0%}".replace("%", " %")
-            return f"PCA colours over {_images(taken)}, with one basis: they explain {together} of the variance."
+            together = sum(percents(found.explained))
+            return f"PCA colours over {_images(taken)}, with one basis: they explain {together} % of the variance."
 
         self.colours.start(work, done, "Cancelled: no colours were made.")
 
@@ -150,10 +166,10 @@ class Features:
                 self._controller.told.emit(GONE, True)
                 return None
             self._made_of["clusters"] = signature
+            self._grouped = (f"{counted(found.count, 'cluster')} by {BY[method]}", ClusterChoices(method, count))
             self.grouped.emit(rows)
             fewer = f" There are no more kinds of patches: {count} were asked for." if found.count < count else ""
-            clusters = "1 cluster" if found.count == 1 else f"{found.count} clusters"
-            return f"{clusters} over {_images(taken)}, by {method}.{fewer}"
+            return f"{counted(found.count, 'cluster')} over {_images(taken)}, by {BY[method]}.{fewer}"
 
         self.clusters.start(work, done, "Cancelled: no clusters were made.")
 
@@ -196,6 +212,22 @@ def legend(found: PatchClusters) -> list[LegendRow]:
 
     numbered = enumerate(zip(palette(found.count), found.shares, strict=True), 1)
     return [LegendRow(number, colour, share) for number, (colour, share) in numbered]
+
+
+def percents(shares: Sequence[float]) -> list[int]:
+    """Whole per cents of shares, which add up to the rounded sum: the largest remainders are rounded up.
+
+    Examples
+    --------
+    >>> percents([0.334, 0.333, 0.222])
+    [34, 33, 22]
+    """
+    exact = [100 * share for share in shares]
+    whole = [int(number) for number in exact]
+    missing = round(sum(exact)) - sum(whole)
+    for place in sorted(range(len(exact)), key=lambda place: whole[place] - exact[place])[:missing]:
+        whole[place] += 1
+    return whole
 
 
 def _flat(taken: Sequence[Taken]) -> list[Any]:

@@ -8,7 +8,7 @@ from magicgui.widgets import ComboBox, Container, Label, SpinBox
 from qtpy.QtWidgets import QSizePolicy
 from superqt.utils import qdebounced
 
-from napari_dinosim._napari.features import Features
+from napari_dinosim._napari.features import Features, percents
 from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.legend import Legend
 from napari_dinosim._napari.section import Section
@@ -22,6 +22,7 @@ METHODS = [("k-means", "k-means"), ("agglomerative", "agglomerative")]
 MOST = 255
 
 OUTDATED = "Out of date: what is embedded, or checked, is another. Press again."
+OTHERS = "Shown: {}. Press Clusters to make them as chosen above."
 LOOK_MS = 150
 """Whether results are out of date is looked at when nothing has changed for so long."""
 
@@ -87,10 +88,11 @@ class FeaturesSection(Section):
 
     def _signals(self) -> list[Any]:
         controller = self._controller
-        return [controller.rows_changed, controller.row_changed, controller.choices_changed]
+        swept = self.features.layers.swept
+        return [controller.rows_changed, controller.row_changed, controller.choices_changed, swept]
 
     def _connect(self) -> None:
-        self._look = qdebounced(guarded(self._say_outdated), timeout=LOOK_MS)
+        self._look = qdebounced(guarded(self._say_state), timeout=LOOK_MS)
         self._on_change = lambda *_changed: self._look()
         for signal in self._signals():
             signal.connect(self._on_change)
@@ -110,6 +112,7 @@ class FeaturesSection(Section):
 
     def _choose(self, _value: object) -> None:
         self._controller.tools.choose(clusters=ClusterChoices(self.method.value, self.count.value))
+        self._look()
 
     def show_choices(self) -> None:
         """Show how patches are grouped."""
@@ -117,20 +120,26 @@ class FeaturesSection(Section):
         self.method.value, self.count.value = chosen.method, min(max(chosen.count, 2), MOST)
 
     def _explain(self, explained: tuple[float, ...]) -> None:
-        shares = (f"{name} {share:.0%}" for name, share in zip(("red", "green", "blue"), explained, strict=True))
-        self._explained = f"Explained variance: {', '.join(shares)}.".replace("%", "\N{NO-BREAK SPACE}%")
-        self._say_outdated()
+        named = zip(("red", "green", "blue"), percents(explained), strict=True)
+        shares = (f"{name} {share}\N{NO-BREAK SPACE}%" for name, share in named)
+        self._explained = f"Explained variance: {', '.join(shares)}."
+        self._say_state()
 
     def _list(self, rows: list[Any]) -> None:
         self.legend.show_rows(rows)
-        self._say_outdated()
+        self._say_state()
 
     _explained = ""
 
-    def _say_outdated(self) -> None:
-        outdated = self.features.outdated
-        _say(self.explained, f"⚠ {OUTDATED}" if outdated("colours") else self._explained)
-        _say(self.grouped, f"⚠ {OUTDATED}" if outdated("clusters") else "")
+    def _say_state(self) -> None:
+        """Say what the layers that are there show, and whether they still would if they were made now."""
+        features, outdated = self.features, f"⚠ {OUTDATED}"
+        explained = self._explained if features.shows("colours") else ""
+        _say(self.explained, outdated if features.outdated("colours") else explained)
+        others = features.others_than_chosen
+        _say(self.grouped, outdated if features.outdated("clusters") else others and OTHERS.format(others))
+        if not features.shows("clusters"):
+            self.legend.show_rows(())
 
 
 def _note() -> Label:
