@@ -41,6 +41,21 @@ def test_planes_and_images_that_were_left_out():
     assert said([flat], classes=0, together=False) == "⚠ flat was left out: No unit."
 
 
+def test_each_reason_is_told_once():
+    flat = [Found(name, left_out=1, reason="No contrast.") for name in "abcde"]
+    stack = Found("s", embedded=3, left_out=1, reason="No contrast.")
+    other = Found("other", left_out=1, reason="No unit.")
+    assert why_none(flat) == "a, b, c and 2 more were left out: No contrast."
+    assert why_none([flat[0], other, stack]) == (
+        "a and 1 of 3 planes of s were left out: No contrast. other was left out: No unit."
+    )
+    assert why_none([stack]) == "1 of 3 planes of s was left out: No contrast."
+    told = said([A, *flat, other], classes=0, together=True)
+    assert told.endswith(
+        "from 0.50 on. ⚠ a, b, c and 2 more were left out: No contrast. ⚠ other was left out: No unit."
+    )
+
+
 def test_which_labels_can_be_painted_in():
     assert made_for(2, []) == "Labels of 2 images: they are yours to paint in."
     assert made_for(1, ["a"]) == "Labels of 1 image, drawn where you look: too large to paint in."

@@ -81,12 +81,12 @@ def said(found: Sequence[Found], *, classes: int, together: bool) -> str:
         what = f"{count}{_share(pixels / area)} of the area, {whence}.{_exceptions(known)}"
     fewer = [f"{one.embedded} of {counted(one.planes, 'plane')} of {one.name}" for one in known if _fewer(one)]
     planes = f" Embedded and done: {_listed(fewer)}." if fewer else ""
-    return " ".join([what + planes, *(f"⚠ {_left_out(one)}" for one in found if one.reason)])
+    return " ".join([what + planes, *(f"⚠ {text}" for text in _left_out(found))])
 
 
 def why_none(found: Sequence[Found]) -> str:
     """Say why there is nothing that could be segmented."""
-    return " ".join(_left_out(one) for one in found if one.reason) or NO_MAP
+    return " ".join(_left_out(found)) or NO_MAP
 
 
 def made_for(count: int, lazy: Sequence[str]) -> str:
@@ -125,10 +125,23 @@ def _exceptions(known: Sequence[Found]) -> str:
     return "".join(f" ⚠ {what} in {_listed(names)}." for what, names in told if names)
 
 
-def _left_out(one: Found) -> str:
-    planes = f"{one.left_out} of {counted(one.embedded, 'plane')} of " if one.embedded > 1 else ""
-    were = "were" if planes and one.left_out > 1 else "was"
-    return f"{planes}{one.name} {were} left out: {one.reason}"
+def _left_out(found: Sequence[Found]) -> list[str]:
+    """Say what was left out: each reason once, with the images that it holds for."""
+    by_reason: dict[str, list[Found]] = {}
+    for one in found:
+        if one.reason:
+            by_reason.setdefault(one.reason, []).append(one)
+    return [f"{_parts(those)} left out: {reason}" for reason, those in by_reason.items()]
+
+
+def _parts(those: Sequence[Found]) -> str:
+    """Say ``"a was"``, ``"2 of 3 planes of a were"``, ``"a, b, c and 4 more were"``."""
+    parts = [
+        f"{one.left_out} of {counted(one.embedded, 'plane')} of {one.name}" if one.embedded > 1 else one.name
+        for one in those
+    ]
+    several = len(those) > 1 or (those[0].embedded > 1 and those[0].left_out > 1)
+    return f"{_listed(parts)} {'were' if several else 'was'}"
 
 
 def _listed(names: Sequence[str]) -> str:
