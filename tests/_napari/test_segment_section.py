@@ -7,11 +7,12 @@ import pytest
 from napari.layers import Image, Labels
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QWidget
 
 from events import spin
 from napari_dinosim import segment, snap_edges
 from napari_dinosim._napari.coordinates import to_data, to_world
-from napari_dinosim._napari.segment_section import SegmentSection
+from napari_dinosim._napari.segment_section import FOUND, THRESHOLD, SegmentSection
 from napari_dinosim._napari.segmenting import Segmenting
 from napari_dinosim.analysis.recipe import Segmentation
 
@@ -321,8 +322,15 @@ def test_the_preview_follows_slider_clicks_and_planes_and_goes(desk):
     section.method.setFocus()
     QTest.keyClick(section.method, Qt.Key.Key_Down)
     spin(0.3)
-    assert not section.slider.isEnabled()
+    parts = [section.slider, *section.slider.findChildren(QWidget)]
+    assert len(parts) > 2
+    assert not any(part.isEnabled() for part in parts)
+    assert {part.toolTip() for part in parts} == {f"{FOUND} {THRESHOLD}"}
     assert "from 0.30 on" not in section.said.text()
+    QTest.keyClick(section.method, Qt.Key.Key_Up)
+    assert all(part.isEnabled() for part in parts)
+    assert {part.toolTip() for part in parts} == {THRESHOLD}
+    assert {part.accessibleName() for part in parts} == {"Threshold"}
     QTest.mouseClick(section.make.native, Qt.MouseButton.LeftButton)
     assert spin(10, lambda: bool(found.ours("labels")))
     assert spin(5, lambda: found.ours("preview of labels") == [])

@@ -20,7 +20,7 @@ from superqt import QLabeledDoubleSlider
 from superqt.utils import signals_blocked
 
 from napari_dinosim._napari.guard import guarded
-from napari_dinosim._napari.laying import describe
+from napari_dinosim._napari.laying import allow, describe
 from napari_dinosim._napari.section import Section
 from napari_dinosim._napari.segmenting import Segmenting
 from napari_dinosim._napari.task import TaskButton
@@ -41,6 +41,8 @@ METHODS: list[tuple[str, dict[str, Any]]] = [
 SCALES = [("as shown, 0 to 1", "shown"), ("cosine, −1 to 1", "cosine")]
 DECIMALS = 2
 """Of a threshold: those that can be read."""
+THRESHOLD = "What scores at least this is found."
+FOUND = "Choose 'by hand' above to set it: now it is found from the scores."
 LOWEST = {"shown": 0.0, "cosine": -1.0}
 OBJECTS = [("all together", "together"), ("connected parts", "components"), ("peaks (watershed)", "watershed")]
 DETAILS = [("the patches", 1), ("4 × finer, interpolated", 4), ("8 × finer, interpolated", 8)]
@@ -66,7 +68,7 @@ class SegmentSection(Section):
         self.make = TaskButton(
             self.segmenting.task,
             "Make labels",
-            "Write one Labels layer over each ticked image, for all embedded planes. The layers are yours: one that "
+            "Write one Labels layer over each checked image, for all embedded planes. The layers are yours: one that "
             "you have painted in is never written over.",
             self._make,
         )
@@ -92,7 +94,7 @@ class SegmentSection(Section):
         self.size.setPlaceholderText("120, or 25 µm²")
         self.said.setWordWrap(True)
         tips: list[tuple[QWidget, str, str]] = [
-            (self.slider, "Threshold", "What scores at least this is found."),
+            (self.slider, "Threshold", THRESHOLD),
             (
                 self.method,
                 "How the threshold is found",
@@ -108,6 +110,8 @@ class SegmentSection(Section):
             (self.preview, "Preview", "Show what the labels of the planes on screen would be, as you choose."),
         ]
         describe(tips)
+        for part in self._slider_parts():
+            part.setAccessibleName("Threshold")
 
     def _arrange(self) -> None:
         panel = QWidget()
@@ -179,7 +183,9 @@ class SegmentSection(Section):
         threshold = round(self.slider.value(), DECIMALS)
         with signals_blocked(self.slider):  # it holds what it shows
             self.slider.setValue(threshold)
-        self.slider.setEnabled(self.method.currentData()["method"] == "fixed")
+        by_hand = self.method.currentData()["method"] == "fixed"
+        for part in self._slider_parts():
+            allow(part, THRESHOLD, "" if by_hand else FOUND)
         size, unit = self._size()
         recipe = Segmentation(
             threshold=threshold,
@@ -193,6 +199,10 @@ class SegmentSection(Section):
             edges="image" if self.edges.isChecked() else "patches",
         )
         self.segmenting.follow(replace(recipe, **self.method.currentData()))
+
+    def _slider_parts(self) -> list[QWidget]:
+        """Slider and number, each of which can be pointed at."""
+        return [self.slider, *self.slider.findChildren(QWidget)]
 
     def _size(self) -> tuple[float, str]:
         """Smallest size; the last one that could be read while this one cannot, which is told."""
