@@ -205,6 +205,16 @@ def test_names_and_colours_that_a_person_gave_stay(bench, features):
     assert layer.features["index"].tolist() == [0, 1, 2]
 
 
+def test_made_anew_all_clusters_are_drawn(bench, features):
+    image = bench.add(FIRST, name="first", rgb=True)
+    bench.start()
+    clusters(bench, features, 2)
+    features.show_only(2)
+    assert over(bench, CLUSTERS, image).show_selected_label
+    clusters(bench, features, 2)
+    assert not over(bench, CLUSTERS, image).show_selected_label
+
+
 def test_clusters_are_not_coloured_twice(bench, features):
     """Colours that are set later draw each layer once more."""
     bench.add(FIRST, name="first", rgb=True)

@@ -144,6 +144,23 @@ def test_one_that_is_no_longer_wanted_stops(bench, segmenting, gate, how):
     assert gate.calls == 1 + {"another recipe": 3, "labels are made": 3 + 3}.get(how, 0)
 
 
+def test_none_is_shown_over_an_image_that_is_unchecked_meanwhile(bench, segmenting, gate):
+    first, second = bench.add(gradient(), name="a"), bench.add(gradient(112, 96), name="b", translate=(120, 0))
+    bench.start()
+    bench.point(first, (40, 150))
+    shown = []
+    bench.viewer.layers.events.inserted.connect(lambda event: shown.append(event.value.name))
+    segmenting.preview.switch(True)
+    assert spin(5, lambda: gate.calls == 1)
+    bench.controller.check(str(second.unique_id), False)
+    spin(0.1)
+    assert segmenting.preview._task.running
+    gate.open()
+    assert spin(5, lambda: gate.calls == 3 and not segmenting.preview._task.running)
+    spin(0.1)
+    assert shown == ["labels (preview) · a"]
+
+
 def test_it_goes_with_the_last_point_and_where_an_image_is_unticked_or_closed(desk):
     layers = [Image(gradient(), name="a"), Image(gradient(112, 96), name="b", translate=(120, 0))]
     layers.append(Image(gradient(80, 128), name="c", translate=(250, 0)))

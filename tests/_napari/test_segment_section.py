@@ -457,6 +457,23 @@ def test_all_together_a_label_has_one_row_through_all_planes(bench, segmenting):
     }
 
 
+def test_its_score_is_the_mean_over_all_its_pixels(bench, segmenting):
+    """Of many pixels that are alike in one plane, and few that are less so in another."""
+    other = np.full_like(blobs(), GREY)
+    other[16:32, 16:32] = (200, 90, 90)
+    layer = bench.add(np.stack([blobs(), other]), name="a", rgb=True)
+    bench.viewer.dims.set_current_step(0, 0)
+    bench.start()
+    bench.point(layer, (0, 20, 50))
+    make(bench, segmenting, threshold=0.2)
+    (found,) = labels_over(bench, layer)
+    there, heat = np.asarray(found.data) > 0, np.asarray(bench.map_of(layer).data)
+    pixels, means = there.sum(axis=(1, 2)), [heat[z][there[z]].mean() for z in range(2)]
+    assert pixels[0] > 5 * pixels[1] > 0
+    assert abs(means[0] - means[1]) > 0.1
+    assert list(found.features["score"]) == [pytest.approx(heat[there].mean(), abs=1e-5)]
+
+
 def test_shares_are_of_the_pixels_that_were_written(bench, segmenting):
     small = np.full((96, 128, 3), GREY, np.uint8)
     small[21:75, 27:101] = RED

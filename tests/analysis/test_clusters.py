@@ -43,6 +43,20 @@ def test_planted_kinds_are_found_with_one_numbering(two_images, method, dtype):
     assert (found.count, found.method) == (3, method)
 
 
+def test_each_patch_gets_the_nearest_mean_whatever_its_length(monkeypatch):
+    random = np.random.default_rng(0)
+    vectors = random.normal(size=(12, 17, 6))
+    units = vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+    means = random.normal(size=(3, 6))
+    means *= np.array([[0.1], [0.5], [1.0]]) / np.linalg.norm(means, axis=1, keepdims=True)
+    monkeypatch.setattr(module, "k_means", lambda *_args: means.astype(np.float32))
+    (labels,) = cluster_patches([embedded(vectors)], 3).labels
+    nearest = np.linalg.norm(units[..., None, :] - means, axis=-1).argmin(axis=-1)
+    assert (np.bincount(nearest.ravel()) > 10).all()
+    number = {mean: rank for rank, mean in enumerate(np.argsort(-np.bincount(nearest.ravel())), 1)}
+    np.testing.assert_array_equal(labels, np.vectorize(number.get)(nearest))
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_many_patches_go_by_batches_and_pieces(two_images, method, monkeypatch):
     monkeypatch.setattr(module, "WHOLE", 100)

@@ -125,6 +125,19 @@ def test_peaks_that_are_near_count_once():
     assert segment(scores, grid, Segmentation(0.5, objects="watershed", distance=12)).count == 2
 
 
+@pytest.mark.parametrize("detail", [1, 4])
+@pytest.mark.parametrize("finer", [1, 2])
+@pytest.mark.parametrize(("distance", "count"), [(3, 2), (6, 1)])
+def test_distances_of_peaks_are_in_patches(detail, finer, distance, count):
+    """Two peaks, five patches apart, however many cells a patch has."""
+    grid = PatchGrid(7 * 16, 12 * 16, 16, finer=finer)
+    scores = np.zeros(grid.shape)
+    scores[2 * finer : 5 * finer, 2 * finer : 10 * finer] = 0.6
+    scores[3 * finer, 3 * finer + finer // 2], scores[3 * finer, 8 * finer + finer // 2] = 0.9, 0.8
+    found = segment(scores, grid, Segmentation(0.5, objects="watershed", distance=distance, detail=detail))
+    assert found.count == count
+
+
 def test_a_long_blob_of_equal_scores_is_one():
     found = segment(scores_with(np.s_[3:6, 1:14]), GRID, Segmentation(0.5, objects="watershed", distance=1))
     assert found.count == 1
