@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import time
+from itertools import pairwise
+
 import pytest
 from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QWidget
 
 from napari_dinosim._napari.delivery import QtDelivery
 from napari_dinosim._napari.task import BROKEN_OFF, Task
@@ -43,6 +47,37 @@ def test_each_step_of_a_generator_is_a_turn_of_the_event_loop(task, qtbot):
     qtbot.waitUntil(lambda: not task.running)
     assert seen == ["step 0", "loop 0", "step 1", "loop 1", "step 2", "loop 2", "last"]
     assert task.sentences == [("All there.", False)]
+
+
+def test_between_two_steps_the_window_is_drawn_and_timers_run(task, qtbot):
+    seen = []
+
+    class Window(QWidget):
+        def paintEvent(self, event):
+            seen.append("drawn")
+
+    window, timer = Window(), QTimer()
+    qtbot.addWidget(window)
+    with qtbot.waitExposed(window):
+        window.show()
+    timer.timeout.connect(lambda: seen.append("timer"))
+    timer.start(5)
+
+    def done(count):
+        for _ in range(count):
+            window.update()
+            time.sleep(0.02)  # a layer takes its time
+            seen.append("step")
+            yield
+        return None
+
+    task.start(lambda job: 6, done)
+    qtbot.waitUntil(lambda: not task.running)
+    timer.stop()
+    steps = [place for place, what in enumerate(seen) if what == "step"]
+    assert len(steps) == 6
+    for one, other in pairwise(steps):
+        assert {"drawn", "timer"} <= set(seen[one:other])
 
 
 def test_steps_that_are_cancelled_stop_where_they_are_and_say_so(task, qtbot):

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     Result = TypeVar("Result")
     Steps = Generator[None, None, str | None]
 
+PAUSE_MS = 1
+"""Between two steps: without any, Qt takes the next step before it draws and looks at timers."""
 BROKEN_OFF = "Cancelled: some images were left out."
 
 
@@ -113,7 +115,7 @@ class Task:
             self._end("")
             raise
         else:
-            QTimer.singleShot(0, guarded(partial(self._step, steps)))
+            QTimer.singleShot(PAUSE_MS, guarded(partial(self._step, steps)))
 
     def _progress(self, progress: Progress | Note) -> None:
         if isinstance(progress, Progress):

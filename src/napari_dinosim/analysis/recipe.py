@@ -78,7 +78,8 @@ class Segmentation:
     distance : float, default: 2
         In patches: of peaks that are no farther from each other along y and along x only the highest counts.
     edges : {"patches", "image"}
-        Whether outlines are moved to the edges of the image; see :func:`~napari_dinosim.analysis.edges.snap_edges`.
+        Whether outlines are moved to the edges of the image, by :func:`~napari_dinosim.analysis.edges.snap_edges`,
+        which keeps to the minimum size and fills holes, too.
 
     Raises
     ------
