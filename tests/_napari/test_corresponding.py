@@ -7,17 +7,7 @@ import pytest
 
 from events import spin
 from napari_dinosim._napari.corresponding import Corresponding
-
-GREY = (90, 90, 90)
-PLANTED = {(1, 6): (250, 40, 10), (4, 1): (250, 70, 30), (3, 8): (250, 110, 60)}
-"""Colours of patches (row, col)."""
-
-
-def planted(height: int = 90, width: int = 157) -> np.ndarray:
-    image = np.full((height, width, 3), GREY, np.uint8)
-    for (row, col), colour in PLANTED.items():
-        image[row * 16 : row * 16 + 16, col * 16 : col * 16 + 16] = colour
-    return image
+from reddish import GREY, PLANTED, planted
 
 
 @pytest.fixture
