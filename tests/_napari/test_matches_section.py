@@ -123,6 +123,7 @@ def test_matches_of_an_image_that_goes_during_the_search_are_left_out(desk, monk
     assert "3 matches in 1 image," in found.widget.message.value
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "m"), ""))
     QTest.mouseClick(section.buttons["csv"], Qt.MouseButton.LeftButton)
+    assert spin(5, lambda: not section.file.running)
     assert len((tmp_path / "m.csv").read_text(encoding="utf-8").splitlines()) == 4
     for rank in (1, 2, 3, 1):
         found.key(Qt.Key.Key_N)
@@ -131,15 +132,19 @@ def test_matches_of_an_image_that_goes_during_the_search_are_left_out(desk, monk
 
 def test_the_matches_are_written_to_a_table(desk, monkeypatch, tmp_path):
     found, section = opened(desk)
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "m"), ""))
-    QTest.mouseClick(section.buttons["csv"], Qt.MouseButton.LeftButton)
+
+    def write(path) -> str:
+        monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
+        QTest.mouseClick(section.buttons["csv"], Qt.MouseButton.LeftButton)
+        assert spin(5, lambda: not section.file.running)
+        return found.widget.message.value
+
+    assert write(tmp_path / "m") == f"3 matches are in {tmp_path / 'm.csv'}."
     with (tmp_path / "m.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [row["rank"] for row in rows] == ["1", "2", "3"]
-    *_, world_y, world_x = (float(value) for value in list(rows[0].values())[-2:])
-    assert (world_y, world_x) == (float(rows[0]["y_pixel"]), float(rows[0]["x_pixel"]) + 100)
-    QTest.mouseClick(section.buttons["csv"], Qt.MouseButton.LeftButton)
-    assert "is there already" in found.widget.message.value
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "gone" / "m.csv"), ""))
-    QTest.mouseClick(section.buttons["csv"], Qt.MouseButton.LeftButton)
-    assert found.widget.message.value.startswith("⚠")
+    for row in rows:
+        assert float(row["world_y [pixel]"]) == float(row["y_pixel"])
+        assert float(row["world_x [pixel]"]) == float(row["x_pixel"]) + 100
+    assert "is there already" in write(tmp_path / "m")
+    assert write(tmp_path / "gone" / "m.csv").startswith("⚠ folder: found no")

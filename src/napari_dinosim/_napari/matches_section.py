@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QFileDialog, QLabel, QPush
 from napari_dinosim._napari.corresponding import Corresponding
 from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.laying import describe, laid_out
-from napari_dinosim._napari.match_file import write_table
+from napari_dinosim._napari.match_file import MatchFile
 from napari_dinosim._napari.match_keys import KEYS
 from napari_dinosim._napari.matches_table import MatchesTable
 from napari_dinosim._napari.matching import Matching
@@ -45,6 +45,7 @@ class MatchesSection(Section):
         super().__init__("The best places of each image, one after the other; say yes or no to each.")
         self._controller = controller
         self.matching, self.corresponding = Matching(controller), Corresponding(controller)
+        self.file = MatchFile(controller)
         self.count, self.apart, self.least = QSpinBox(), QDoubleSpinBox(), QDoubleSpinBox()
         self.mutual, self.table = QCheckBox("Only mutual"), MatchesTable()
         tip = "Find the places with the highest scores in all ticked images and embedded planes."
@@ -135,7 +136,7 @@ class MatchesSection(Section):
         self._show = guarded(self.show_matches)
         matching.changed.connect(self._show)
         self._controller.row_changed.connect(self._entitle)
-        for teller in (matching, self.corresponding.task):
+        for teller in (matching, self.corresponding.task, self.file):
             teller.told.connect(self._controller.told.emit)
 
     def show_matches(self) -> None:
@@ -163,6 +164,7 @@ class MatchesSection(Section):
         self._controller.tools.restored.disconnect(self._show_choices, missing_ok=True)
         self.matching.shutdown()
         self.corresponding.shutdown()
+        self.file.cancel()
 
     # ---- what the person does ------------------------------------------------------------------------------------
 
@@ -197,11 +199,9 @@ class MatchesSection(Section):
         path, _ = QFileDialog.getSaveFileName(self, "Write the matches", "matches.csv", CSV)
         if path:
             try:
-                written = write_table(self._controller, path, self.matching.matches)
+                self.file.write(path, self.matching.matches)
             except ExportError as error:
                 self._controller.told.emit(str(error), True)
-            else:
-                self._controller.told.emit(f"{len(self.matching.matches)} matches are in {written}.", False)
 
 
 def _act(action: Callable[[], object], _told: object = None) -> None:
