@@ -85,6 +85,27 @@ def test_the_point_that_was_just_clicked_does_not_stand_for_a_selection(bench, c
     assert len(bench.ours("correspondence")[0].data) == 1
 
 
+def test_negative_points_are_left_out(bench, corresponding):
+    side_by_side(bench, 2, (20, 100), (70, 20))
+    with bench.controller.prompts.labels.adding("negative"):
+        bench.point(bench.viewer.layers["1"], (60, 140))
+    bench.prompts.selected_data = set()
+    assert [prompt.label for prompt in bench.session.prompts] == ["positive", "positive", "negative"]
+    find(corresponding)
+    assert "2 places found, 2 of them mutual" in bench.told[-1][0]
+    assert "1 negative point left out" in bench.told[-1][0]
+    assert [pair.found.y for pair in corresponding.pairs] == [23.5, 71.5]
+    bench.prompts.mode = "select"
+    bench.prompts.selected_data = {1}
+    find(corresponding)
+    assert "negative" not in bench.told[-1][0]
+    bench.prompts.selected_data = {2}
+    find(corresponding)
+    assert "found only 1 negative point, expected at least one point of what you look for" in bench.told[-1][0]
+    assert bench.told[-1][1]
+    assert len(corresponding.pairs) == 1
+
+
 def test_lines_lie_in_the_plane_where_the_place_was_found(bench, corresponding):
     stack = np.stack([planted() for _ in range(4)])
     first = bench.add(stack, name="stack", rgb=True, scale=(0.3, 1, 1))
