@@ -60,6 +60,30 @@ def test_the_table_and_the_keys(desk):
     assert section.matching.matches == ()
 
 
+def test_buttons_say_what_they_do_or_why_they_cannot(desk):
+    found = desk(Image(planted(), name="a"))
+    section = found.unfold(MatchesSection)
+    assert {button.toolTip() for button in section.buttons.values()} == {"Find matches first."}
+    assert not any(button.isEnabled() for button in section.buttons.values())
+    found.start()
+    found.click(found.viewer.layers["a"], (20, 100))
+    section.least.setValue(0.8)
+    QTest.mouseClick(section.find.native, Qt.MouseButton.LeftButton)
+    assert spin(10, lambda: not section.matching.task.running)
+    tips = {name: button.toolTip() for name, button in section.buttons.items()}
+    assert {name for name, button in section.buttons.items() if button.isEnabled()} == {"back", "next", "csv"}
+    assert tips["next"].startswith("Go to the next match (N)")
+    assert tips["csv"].startswith("Write the matches to a table")
+    assert {tips["yes"], tips["no"]} == {"Choose a match first: in the table, or with N."}
+    found.key(Qt.Key.Key_N)
+    assert section.buttons["yes"].isEnabled()
+    assert section.buttons["yes"].toolTip().startswith("Accept the match in hand")
+    assert section.buttons["no"].toolTip().startswith("Reject the match in hand")
+    while section.matching.matches:
+        found.key(Qt.Key.Key_X)
+    assert {button.toolTip() for button in section.buttons.values()} == {"Find matches first."}
+
+
 def other_layer(kind: str):
     """A layer of another kind, beside the images."""
     if kind == "labels":

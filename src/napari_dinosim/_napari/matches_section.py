@@ -32,6 +32,19 @@ if TYPE_CHECKING:
 CSV = "Table (*.csv)"
 REACH = "The key works in the table, and on the canvas while the layer of matches or of prompts is active."
 
+TIPS = {
+    "back": f"Go to the match before (B). {REACH}",
+    "next": f"Go to the next match (N): camera and sliders move there. {REACH}",
+    "yes": f"Accept the match in hand: it becomes a positive point (Y). {REACH}",
+    "no": f"Reject the match in hand: it becomes a negative point (X). {REACH}",
+    "csv": "Write the matches to a table, with pixels and world coordinates.",
+}
+"""What the buttons do."""
+
+NOTHING_FOUND = "Find matches first."
+NOTHING_IN_HAND = "Choose a match first: in the table, or with N."
+"""Why buttons cannot be pressed."""
+
 
 class MatchesSection(Section):
     """Finds matches, lists them, and asks for a yes or a no.
@@ -48,11 +61,11 @@ class MatchesSection(Section):
         self.file = MatchFile(controller)
         self.count, self.apart, self.least = QSpinBox(), QDoubleSpinBox(), QDoubleSpinBox()
         self.mutual, self.table = QCheckBox("Only mutual"), MatchesTable()
-        tip = "Find the places with the highest scores in all ticked images and embedded planes."
+        tip = "Find the places with the highest scores in all checked images and embedded planes."
         self.find = TaskButton(self.matching.task, "Find matches", tip, self._find)
         tip = (
-            "Of each selected point, the most similar place in every other ticked image, joined by a line. The prompts "
-            "layer's select tool (S) selects points; without a selection all points are looked for."
+            "Of each selected point, the most similar place in every other checked image, joined by a line. The "
+            "prompts layer's select tool (S) selects points; without a selection all points are looked for."
         )
         self.lines = TaskButton(self.corresponding.task, "Find points elsewhere", tip, self.corresponding.find)
         self.buttons = {
@@ -85,11 +98,7 @@ class MatchesSection(Section):
                 "Matches",
                 "A row for each match: choose one to go there. Keys as the buttons: N, B, Y, X.",
             ),
-            (self.buttons["back"], "Back", f"Go to the match before (B). {REACH}"),
-            (self.buttons["next"], "Next", f"Go to the next match (N): camera and sliders move there. {REACH}"),
-            (self.buttons["yes"], "Yes", f"Accept the match in hand: it becomes a positive point (Y). {REACH}"),
-            (self.buttons["no"], "No", f"Reject the match in hand: it becomes a negative point (X). {REACH}"),
-            (self.buttons["csv"], "CSV", "Write the matches to a table, with pixels and world coordinates."),
+            *((button, "CSV" if name == "csv" else name.title(), TIPS[name]) for name, button in self.buttons.items()),
         ]
         describe(tips)
 
@@ -144,10 +153,12 @@ class MatchesSection(Section):
         matching, offering = self.matching, self._controller.offering
         names = {found.key: found.name for found in offering.all()}
         self.table.show_matches(matching.matches, names, matching.current)
-        for name in ("next", "back", "csv"):
-            self.buttons[name].setEnabled(bool(matching.matches))
-        for name in ("yes", "no"):
-            self.buttons[name].setEnabled(matching.current is not None)
+        for name, button in self.buttons.items():
+            why_not = "" if matching.matches else NOTHING_FOUND
+            if matching.current is None and name in ("yes", "no"):
+                why_not = why_not or NOTHING_IN_HAND
+            button.setEnabled(not why_not)
+            button.setToolTip(why_not or TIPS[name])
         self._entitle()
 
     def _entitle(self, *_changed: object) -> None:
