@@ -85,6 +85,22 @@ def test_the_point_that_was_just_clicked_does_not_stand_for_a_selection(bench, c
     assert len(bench.ours("correspondence")[0].data) == 1
 
 
+def test_lines_have_the_colour_of_what_they_say(bench, corresponding):
+    one, two = planted(), planted()
+    one[16:32, 16:32] = (250, 90, 60)
+    two[48:64, 128:144] = (250, 92, 60)  # more like another place of the first image
+    layers = [bench.add(one, name="one"), bench.add(two, name="two", translate=(0, 200))]
+    bench.start()
+    for click in ((20, 100), (52, 132)):
+        bench.point(layers[0], click)
+    find(corresponding)
+    (lines,) = bench.ours("correspondence")
+    assert list(lines.features["mutual"]) == ["mutual", "one way"]
+    green, orange = (0, 0xC8 / 255, 0x53 / 255, 1), (1, 0x91 / 255, 0, 1)
+    np.testing.assert_allclose(lines.edge_color, [green, orange], atol=1e-6)
+    np.testing.assert_allclose(lines._view_text_color, [green, orange], atol=1e-6)
+
+
 def test_negative_points_are_left_out(bench, corresponding):
     side_by_side(bench, 2, (20, 100), (70, 20))
     with bench.controller.prompts.labels.adding("negative"):

@@ -222,6 +222,22 @@ def test_yes_and_no_become_points_of_the_matched_image(bench, matching):
     assert [prompt.label for prompt in bench.session.prompts] == ["positive", "positive"]
 
 
+def test_after_a_yes_or_no_the_following_match_is_in_hand(bench, matching):
+    three_searched(bench)
+    find(matching)
+    every = list(matching.matches)
+    for at, decide in ((4, matching.accept), (4, matching.reject), (0, matching.reject), (5, matching.accept)):
+        matching.choose(matching.matches[at])
+        following = matching.matches[(at + 1) % len(matching.matches)]
+        gone = matching.current
+        decide()
+        assert gone not in matching.matches
+        assert matching.current == following
+        every.remove(gone)
+        assert list(matching.matches) == every
+    assert matching.current == matching.matches[0]  # after the last comes the first
+
+
 @pytest.mark.parametrize(
     ("choices", "told"),
     [
