@@ -61,8 +61,13 @@ def test_examples_run_after_the_session_of_scripting(tmp_path, monkeypatch):
     for block in (blocks[0], next(block for block in blocks if "SimilaritySession" in block)):
         exec(compile(block, "docs/scripting.md", "exec"), names)
     names["image"] = names["image_a"]
-    for page in ("features", "figures", "labels", "matches", "regions", "segment", "sessions", "undo"):
-        run(f"docs/{page}.md", **names)
+    results = {
+        page: run(f"docs/{page}.md", **names)
+        for page in ("features", "figures", "labels", "matches", "regions", "segment", "sessions", "undo")
+    }
+    matches = results["matches"]["matches"]
+    assert [match.rank for match in matches] == [1, 2, 3]
+    assert all((match.y - 330) ** 2 + (match.x - 152) ** 2 > 24**2 and match.score < 1 for match in matches)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["a.png", "points.json", "roots.svg", "session.json"]
 
 

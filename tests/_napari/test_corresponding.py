@@ -7,17 +7,7 @@ import pytest
 
 from events import spin
 from napari_dinosim._napari.corresponding import Corresponding
-
-GREY = (90, 90, 90)
-PLANTED = {(1, 6): (250, 40, 10), (4, 1): (250, 70, 30), (3, 8): (250, 110, 60)}
-"""Colours of patches (row, col)."""
-
-
-def planted(height: int = 90, width: int = 157) -> np.ndarray:
-    image = np.full((height, width, 3), GREY, np.uint8)
-    for (row, col), colour in PLANTED.items():
-        image[row * 16 : row * 16 + 16, col * 16 : col * 16 + 16] = colour
-    return image
+from reddish import GREY, PLANTED, planted
 
 
 @pytest.fixture
@@ -93,6 +83,43 @@ def test_the_point_that_was_just_clicked_does_not_stand_for_a_selection(bench, c
     bench.prompts.selected_data = {2}
     find(corresponding)
     assert len(bench.ours("correspondence")[0].data) == 1
+
+
+def test_lines_have_the_colour_of_what_they_say(bench, corresponding):
+    one, two = planted(), planted()
+    one[16:32, 16:32] = (250, 90, 60)
+    two[48:64, 128:144] = (250, 92, 60)  # more like another place of the first image
+    layers = [bench.add(one, name="one"), bench.add(two, name="two", translate=(0, 200))]
+    bench.start()
+    for click in ((20, 100), (52, 132)):
+        bench.point(layers[0], click)
+    find(corresponding)
+    (lines,) = bench.ours("correspondence")
+    assert list(lines.features["mutual"]) == ["mutual", "one way"]
+    green, orange = (0, 0xC8 / 255, 0x53 / 255, 1), (1, 0x91 / 255, 0, 1)
+    np.testing.assert_allclose(lines.edge_color, [green, orange], atol=1e-6)
+    np.testing.assert_allclose(lines._view_text_color, [green, orange], atol=1e-6)
+
+
+def test_negative_points_are_left_out(bench, corresponding):
+    side_by_side(bench, 2, (20, 100), (70, 20))
+    with bench.controller.prompts.labels.adding("negative"):
+        bench.point(bench.viewer.layers["1"], (60, 140))
+    bench.prompts.selected_data = set()
+    assert [prompt.label for prompt in bench.session.prompts] == ["positive", "positive", "negative"]
+    find(corresponding)
+    assert "2 places found, 2 of them mutual" in bench.told[-1][0]
+    assert "1 negative point left out" in bench.told[-1][0]
+    assert [pair.found.y for pair in corresponding.pairs] == [23.5, 71.5]
+    bench.prompts.mode = "select"
+    bench.prompts.selected_data = {1}
+    find(corresponding)
+    assert "negative" not in bench.told[-1][0]
+    bench.prompts.selected_data = {2}
+    find(corresponding)
+    assert "found only 1 negative point, expected at least one point of what you look for" in bench.told[-1][0]
+    assert bench.told[-1][1]
+    assert len(corresponding.pairs) == 1
 
 
 def test_lines_lie_in_the_plane_where_the_place_was_found(bench, corresponding):

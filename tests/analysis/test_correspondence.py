@@ -44,6 +44,26 @@ def test_what_is_not_in_the_other_image_is_not_mutual():
     assert (found[0].found_y, found[0].found_x, found[0].mutual) == (55.5, 87.5, False)
 
 
+@pytest.mark.parametrize(
+    ("back", "beside", "mutual"),
+    [
+        ((2, 6), 1, False),  # of the same row, four columns on
+        ((4, 2), 1, False),  # of the same column, two rows down
+        ((3, 1), 1, True),
+        ((3, 4), 1, False),
+        ((3, 4), 2, True),
+        ((3, 2), 0, False),
+    ],
+)
+def test_the_way_back_must_end_beside_the_point_along_both_axes(back, beside, mutual):
+    first, second = (np.full((rows, cols, 3), (5, 5, 200), dtype=np.uint8) for rows, cols in ((5, 8), (4, 6)))
+    first[2, 2], first[back] = (255, 0, 0), (220, 60, 0)
+    second[3, 5] = (230, 55, 0)  # more like the other place of the first image
+    planes = [embed(image.repeat(16, 0).repeat(16, 1), MeanColourEncoder()) for image in (first, second)]
+    (found,) = correspond(*planes, [(40, 40)], beside=beside)
+    assert (found.found_y, found.found_x, found.mutual) == (55.5, 87.5, mutual)
+
+
 def test_nearest_equals_numpy_over_many_blocks():
     rows, cols = 700, 400
     assert rows * cols > ONE_BLOCK

@@ -220,6 +220,25 @@ def test_nothing_is_asked_of_the_prompts_own_plane_and_its_neighbours_count():
     patches = [(0, col) for col in range(6)]
     assert mutual.keep(("a", ()), plane, patches) == [True] * 6
     assert mutual.keep(("b", ()), plane, patches) == [False, True, True, True, False, False]  # beside patch 2
+    of_stack = Mutual.of([Prompt("a", 8, 40, (0,))], lambda _key, _plane: plane)
+    assert of_stack.keep(("a", (0,)), plane, patches) == [True] * 6
+    assert of_stack.keep(("a", (1,)), plane, patches) == [False, True, True, True, False, False]
+
+
+def test_each_place_is_looked_for_in_the_plane_of_the_prompt_that_it_is_most_like():
+    def plane(**vectors) -> PatchEmbeddings:
+        dense = torch.zeros(2, 5, 3)
+        dense[..., 2] = 1
+        for name, vector in vectors.items():
+            dense[int(name[1]), int(name[2])] = torch.tensor([*vector, 0.0])
+        return PatchEmbeddings(Mosaic.of(torch.nn.functional.normalize(dense, dim=-1)), PatchGrid(32, 80, 16), "e")
+
+    held = {"a": plane(p01=(1, 0), p14=(0, 1)), "b": plane(p10=(0.8, 0.6), p03=(0.95, 0.31))}
+    prompts = [Prompt("a", 8, 24), Prompt("a", 24, 72), Prompt("b", 24, 8)]
+    mutual = Mutual.of(prompts, lambda key, _plane: held[key])
+    searched = plane(p00=(1, 0), p13=(0.78, 0.62), p04=(0.9, 0.43))
+    # most like the first prompt; like that of b; like that of b, where another place is more like it
+    assert mutual.keep(("c", ()), searched, [(0, 0), (1, 3), (0, 4)]) == [True, True, False]
 
 
 def test_prompts_that_are_not_embedded_or_outside_are_no_anchor():

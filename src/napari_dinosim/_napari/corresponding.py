@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from superqt.utils import qdebounced
@@ -13,16 +14,22 @@ from napari_dinosim._napari.roles import key_of
 from napari_dinosim._napari.sentences import counted
 from napari_dinosim._napari.task import Task
 from napari_dinosim.errors import Cancelled
+from napari_dinosim.prompts import NEGATIVE, PromptSet
 
 if TYPE_CHECKING:
     from napari_dinosim._napari.controller import Controller
     from napari_dinosim.embeddings import PatchEmbeddings
     from napari_dinosim.engine import Job
     from napari_dinosim.planes import PlaneIndex
+    from napari_dinosim.prompts import Prompt
 
 NOTHING = (
     "There is nothing to look for elsewhere: found {} points on embedded planes and {} embedded images, expected at "
-    "least one point and two images. Press Start, click on what you look for, and tick another image."
+    "least one point and two images. Press Start, click on what you look for, and check another image."
+)
+ONLY_NEGATIVE = (
+    "There is nothing to look for elsewhere: found only {}, expected at least one point of what you look for. A "
+    "negative point says what is not meant: select others, or click on what you look for."
 )
 YOURS = "The lines that you changed by hand are yours and stay as they are."
 
@@ -58,7 +65,12 @@ class Corresponding:
     def find(self) -> None:
         """Look for the selected points, or all, in the plane on screen of every other checked image."""
         controller, session = self._controller, self._controller.session
-        places = self._places()
+        wanted = self._wanted()
+        places = PromptSet(tuple(prompt for prompt in wanted if prompt.label != NEGATIVE)).sources()
+        negative = sum(prompt.label == NEGATIVE for prompt in wanted)
+        if negative and not places:
+            controller.told.emit(ONLY_NEGATIVE.format(counted(negative, "negative point")), True)
+            return
         shown: dict[str, tuple[PlaneIndex, PatchEmbeddings]] = {}
         for found in controller.offering.checked():
             plane = session.shown_plane(found.key) if found.key in session.inputs else ()
@@ -85,22 +97,18 @@ class Corresponding:
                 job.advance(number + 1, len(work_list))
             return pairs
 
-        self.task.start(work, self._done, "Cancelled: the lines are those of before.")
+        self.task.start(work, partial(self._done, negative), "Cancelled: the lines are those of before.")
 
-    def _places(self) -> dict[tuple[str, PlaneIndex], list[tuple[float, float]]]:
-        """Where the selected points lie; all of them where none is, or only the one that was just clicked."""
+    def _wanted(self) -> tuple[Prompt, ...]:
+        """Give the selected points; all of them where none is, or only the one that was just clicked."""
         layer, prompts = self._controller.prompts.layer, self._controller.session.prompts
         if layer is None or not layer.selected_data:
-            return prompts.sources()
+            return prompts.prompts
         if layer.mode == "add" and set(layer.selected_data) == {len(layer.data) - 1}:  # napari selects what is added
-            return prompts.sources()
-        chosen = self._controller.prompts.read(self._controller.offering.checked(), sorted(layer.selected_data))
-        places: dict[tuple[str, PlaneIndex], list[tuple[float, float]]] = {}
-        for prompt in chosen.prompts:
-            places.setdefault((prompt.source, prompt.plane), []).append((prompt.y, prompt.x))
-        return places
+            return prompts.prompts
+        return self._controller.prompts.read(self._controller.offering.checked(), sorted(layer.selected_data)).prompts
 
-    def _done(self, pairs: list[Pair]) -> str:
+    def _done(self, negative: int, pairs: list[Pair]) -> str:
         edited = self.lines.edited
         if edited:
             self.lines.give_away()
@@ -108,6 +116,8 @@ class Corresponding:
         name = self._draw()
         count, mutual = len(self.pairs), sum(pair.found.mutual for pair in self.pairs)
         told = f"{counted(count, 'place')} found, {mutual} of them mutual (they find the point again)."
+        if negative:
+            told += f" {counted(negative, 'negative point')} left out: not meant."
         if name:
             told += f" The lines are in the layer {name!r}."
         return f"{told} {YOURS}" if edited else told

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image, Labels, Points
+from napari.utils.colormaps.standardize_color import transform_color
 
 from napari_dinosim._napari.coordinates import place_like, placement, plane_of, plane_shape
 from napari_dinosim._napari.jumping import point_in
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari.components import ViewerModel
+    from numpy.typing import NDArray
 
     from napari_dinosim._napari.searched import Searched
 
@@ -36,6 +39,37 @@ MOST_TEXTS = 100
 """With more matches, their numbers would cover the image."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Shown:
+    """What was last written into a layer.
+
+    Parameters
+    ----------
+    layer : Points
+    name : str
+        Of the image.
+    matches : tuple of Match
+        One for each point.
+    current : Match, optional
+        The one in hand, of this image or another.
+    """
+
+    layer: Points
+    name: str
+    matches: tuple[Match, ...]
+    current: Match | None
+
+    def gone(self, layer: Points | None, name: str, matches: tuple[Match, ...]) -> list[int] | None:
+        """Rows of matches that are no longer among those wanted; None where that is not all that is other."""
+        if layer is not self.layer or name != self.name or len(layer.data) != len(self.matches):
+            return None
+        if matches == self.matches:
+            return []
+        wanted = set(matches)
+        gone = [row for row, match in enumerate(self.matches) if match not in wanted]
+        return gone if matches == tuple(match for match in self.matches if match in wanted) else None
+
+
 class MatchLayers:
     """Shows the matches of each image.
 
@@ -46,6 +80,7 @@ class MatchLayers:
 
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = viewer
+        self._shown: dict[str, Shown] = {}
 
     def find(self, key: str) -> Points | None:
         """Layer of an image, where there is one."""
@@ -57,7 +92,7 @@ class MatchLayers:
         return [layer for layer in self._viewer.layers if isinstance(layer, Points) and is_ours(layer, MATCHES)]
 
     def show(self, found: Searched, matches: Sequence[Match], current: Match | None) -> None:
-        """Bring the layer of an image up to date.
+        """Bring the layer of an image up to date; only what is other than before is written.
 
         Parameters
         ----------
@@ -67,13 +102,31 @@ class MatchLayers:
         current : Match, optional
             The one in hand.
         """
-        layer, image = self.find(found.key), found.image
-        if layer is not None and (not matches or layer.ndim != image.ndim):
+        key, there = found.key, tuple(matches)
+        layer, before = self.find(key), self._shown.pop(key, None)
+        if layer is not None and (not there or layer.ndim != found.image.ndim):
             self._viewer.layers.remove(layer)
             layer = None
-        if not matches:
+        if not there:
             return
-        points = np.array([point_in(image.ndim, match.plane, match.y, match.x) for match in matches])
+        gone = before.gone(layer, found.name, there) if before is not None else None
+        if layer is None or before is None or gone is None:
+            layer, rows = self._write(found, layer, there), list(range(len(there)))
+        else:
+            layer.remove(gone)
+            other = {before.current} ^ {current}
+            rows = [row for row, match in enumerate(there) if match in other] if other else []
+        if rows:
+            in_hand = there.index(current) if current in there else -1
+            _style(layer, _size(found.image), np.array(rows), in_hand)
+        layer.text.visible = len(there) <= MOST_TEXTS
+        self._shown[key] = Shown(layer, found.name, there, current)
+        self._raise(layer)
+        layer.editable = False  # the list is the truth; writing data makes it editable again
+
+    def _write(self, found: Searched, layer: Points | None, matches: Sequence[Match]) -> Points:
+        """Write all matches of an image into its layer, which is made where there is none."""
+        points = np.array([point_in(found.image.ndim, match.plane, match.y, match.x) for match in matches])
         features = {
             "rank": [match.rank for match in matches],
             "score": [match.score for match in matches],
@@ -86,10 +139,7 @@ class MatchLayers:
             layer.selected_data = set()  # before fewer points: napari keeps the numbers of those that are gone
             layer.data = points
         layer.features = features
-        layer.text.visible = len(matches) <= MOST_TEXTS
-        self._style(layer, image, [match == current for match in matches])
-        self._raise(layer)
-        layer.editable = False  # the list is the truth; writing data makes it editable again
+        return layer
 
     def read(self, found: Searched) -> list[Match]:
         """Read the matches that the layer of an image shows: an earlier widget left it."""
@@ -111,8 +161,9 @@ class MatchLayers:
             place_like(layer, image)
 
     def remove(self, key: str) -> None:
-        """Remove the layer of an image."""
+        """Remove the layer of an image, and forget what was in it."""
         layer = self.find(key)
+        self._shown.pop(key, None)
         if layer is not None:
             self._viewer.layers.remove(layer)
 
@@ -144,11 +195,13 @@ class MatchLayers:
             **placement(found.image),
         )
 
-    @staticmethod
-    def _style(layer: Points, image: Image, current: list[bool]) -> None:
-        size = _size(image)
-        layer.size = np.where(current, LARGER * size, size)
-        layer.border_color = [CURRENT_COLOUR if one else COLOUR for one in current]
+
+def _style(layer: Points, size: float, rows: NDArray[np.intp], in_hand: int) -> None:
+    """Give some rings their size and colour."""
+    sizes, colours, this = layer.size.astype(float), layer.border_color.copy(), rows == in_hand
+    sizes[rows] = np.where(this, LARGER * size, size)
+    colours[rows] = np.where(this[:, None], transform_color(CURRENT_COLOUR), transform_color(COLOUR))
+    layer.size, layer.border_color = sizes, colours
 
 
 def _size(image: Image) -> float:

@@ -8,25 +8,14 @@ from typing import TYPE_CHECKING
 from napari.utils.key_bindings import coerce_keybinding
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtGui import QKeyEvent
-from qtpy.QtWidgets import (
-    QAbstractItemView,
-    QCheckBox,
-    QDoubleSpinBox,
-    QFileDialog,
-    QHeaderView,
-    QLabel,
-    QPushButton,
-    QSpinBox,
-    QTableWidget,
-    QTableWidgetItem,
-    QWidget,
-)
+from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QFileDialog, QLabel, QPushButton, QSpinBox, QWidget
 
 from napari_dinosim._napari.corresponding import Corresponding
 from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.laying import describe, laid_out
-from napari_dinosim._napari.match_file import write_table
+from napari_dinosim._napari.match_file import MatchFile
 from napari_dinosim._napari.match_keys import KEYS
+from napari_dinosim._napari.matches_table import MatchesTable
 from napari_dinosim._napari.matching import Matching
 from napari_dinosim._napari.section import Section
 from napari_dinosim._napari.task import TaskButton
@@ -40,10 +29,21 @@ if TYPE_CHECKING:
 
     from napari_dinosim._napari.controller import Controller
 
-ROWS_SEEN = 6
 CSV = "Table (*.csv)"
 REACH = "The key works in the table, and on the canvas while the layer of matches or of prompts is active."
-RANK = "Rank of the match within its image: 1 is the best of each image."
+
+TIPS = {
+    "back": f"Go to the match before (B). {REACH}",
+    "next": f"Go to the next match (N): camera and sliders move there. {REACH}",
+    "yes": f"Accept the match in hand: it becomes a positive point (Y). {REACH}",
+    "no": f"Reject the match in hand: it becomes a negative point (X). {REACH}",
+    "csv": "Write the matches to a table, with pixels and world coordinates.",
+}
+"""What the buttons do."""
+
+NOTHING_FOUND = "Find matches first."
+NOTHING_IN_HAND = "Choose a match first: in the table, or with N."
+"""Why buttons cannot be pressed."""
 
 
 class MatchesSection(Section):
@@ -58,13 +58,14 @@ class MatchesSection(Section):
         super().__init__("The best places of each image, one after the other; say yes or no to each.")
         self._controller = controller
         self.matching, self.corresponding = Matching(controller), Corresponding(controller)
+        self.file = MatchFile(controller)
         self.count, self.apart, self.least = QSpinBox(), QDoubleSpinBox(), QDoubleSpinBox()
-        self.mutual, self.table = QCheckBox("Only mutual"), QTableWidget(0, 3)
-        tip = "Find the places with the highest scores in all ticked images and embedded planes."
+        self.mutual, self.table = QCheckBox("Only mutual"), MatchesTable()
+        tip = "Find the places with the highest scores in all checked images and embedded planes."
         self.find = TaskButton(self.matching.task, "Find matches", tip, self._find)
         tip = (
-            "Of each selected point, the most similar place in every other ticked image, joined by a line. The prompts "
-            "layer's select tool (S) selects points; without a selection all points are looked for."
+            "Of each selected point, the most similar place in every other checked image, joined by a line. The "
+            "prompts layer's select tool (S) selects points; without a selection all points are looked for."
         )
         self.lines = TaskButton(self.corresponding.task, "Find points elsewhere", tip, self.corresponding.find)
         self.buttons = {
@@ -97,26 +98,9 @@ class MatchesSection(Section):
                 "Matches",
                 "A row for each match: choose one to go there. Keys as the buttons: N, B, Y, X.",
             ),
-            (self.buttons["back"], "Back", f"Go to the match before (B). {REACH}"),
-            (self.buttons["next"], "Next", f"Go to the next match (N): camera and sliders move there. {REACH}"),
-            (self.buttons["yes"], "Yes", f"Accept the match in hand: it becomes a positive point (Y). {REACH}"),
-            (self.buttons["no"], "No", f"Reject the match in hand: it becomes a negative point (X). {REACH}"),
-            (self.buttons["csv"], "CSV", "Write the matches to a table, with pixels and world coordinates."),
+            *((button, "CSV" if name == "csv" else name.title(), TIPS[name]) for name, button in self.buttons.items()),
         ]
         describe(tips)
-        self.table.setHorizontalHeaderLabels(["#", "Score", "Image"])
-        if (rank := self.table.horizontalHeaderItem(0)) is not None:
-            rank.setToolTip(RANK)
-        if (numbers := self.table.verticalHeader()) is not None:
-            numbers.setVisible(False)
-        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        if (header := self.table.horizontalHeader()) is not None:
-            header.setSectionResizeMode(2, QHeaderView.ResizeMode.Stretch)
-        for column, width in ((0, 34), (1, 58)):
-            self.table.setColumnWidth(column, width)
-        self.table.setFixedHeight((ROWS_SEEN + 1) * 26)
 
     def _arrange(self) -> None:
         rows: list[list[tuple[QWidget, int]]] = [
@@ -157,34 +141,24 @@ class MatchesSection(Section):
             if binding not in viewer.keymap:  # else a person has bound it, and there are the buttons
                 self._keys[binding] = press = guarded(partial(_act, actions[name]))
                 viewer.bind_key(binding, press)
-        self.table.itemSelectionChanged.connect(guarded(self._choose))
+        self.table.chosen.connect(guarded(self._choose))
         self._show = guarded(self.show_matches)
         matching.changed.connect(self._show)
         self._controller.row_changed.connect(self._entitle)
-        for teller in (matching, self.corresponding.task):
+        for teller in (matching, self.corresponding.task, self.file):
             teller.told.connect(self._controller.told.emit)
 
     def show_matches(self) -> None:
         """List the matches there are, and which one is in hand."""
         matching, offering = self.matching, self._controller.offering
         names = {found.key: found.name for found in offering.all()}
-        blocked = self.table.blockSignals(True)
-        self.table.setRowCount(len(matching.matches))
-        for row, match in enumerate(matching.matches):
-            plane = f" [{', '.join(map(str, match.plane))}]" if match.plane else ""
-            texts = (str(match.rank), f"{match.score:.2f}", f"{names.get(match.source, '')}{plane}")
-            for column, text in enumerate(texts):
-                item = QTableWidgetItem(text)
-                item.setTextAlignment(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft)
-                self.table.setItem(row, column, item)
-        self.table.clearSelection()
-        if matching.current in matching.matches:
-            self.table.selectRow(matching.matches.index(matching.current))
-        self.table.blockSignals(blocked)
-        for name in ("next", "back", "csv"):
-            self.buttons[name].setEnabled(bool(matching.matches))
-        for name in ("yes", "no"):
-            self.buttons[name].setEnabled(matching.current is not None)
+        self.table.show_matches(matching.matches, names, matching.current)
+        for name, button in self.buttons.items():
+            why_not = "" if matching.matches else NOTHING_FOUND
+            if matching.current is None and name in ("yes", "no"):
+                why_not = why_not or NOTHING_IN_HAND
+            button.setEnabled(not why_not)
+            button.setToolTip(why_not or TIPS[name])
         self._entitle()
 
     def _entitle(self, *_changed: object) -> None:
@@ -201,6 +175,7 @@ class MatchesSection(Section):
         self._controller.tools.restored.disconnect(self._show_choices, missing_ok=True)
         self.matching.shutdown()
         self.corresponding.shutdown()
+        self.file.cancel()
 
     # ---- what the person does ------------------------------------------------------------------------------------
 
@@ -219,10 +194,8 @@ class MatchesSection(Section):
         self.least.setValue(chosen.threshold)
         self.mutual.setChecked(chosen.mutual)
 
-    def _choose(self) -> None:
-        rows = {index.row() for index in self.table.selectedIndexes()}
-        if rows:
-            self.matching.choose(self.matching.matches[rows.pop()])
+    def _choose(self, row: int) -> None:
+        self.matching.choose(self.matching.matches[row])
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Take the keys of the matches in the table too, which would look for rows that begin so."""
@@ -237,11 +210,9 @@ class MatchesSection(Section):
         path, _ = QFileDialog.getSaveFileName(self, "Write the matches", "matches.csv", CSV)
         if path:
             try:
-                written = write_table(self._controller, path, self.matching.matches)
+                self.file.write(path, self.matching.matches)
             except ExportError as error:
                 self._controller.told.emit(str(error), True)
-            else:
-                self._controller.told.emit(f"{len(self.matching.matches)} matches are in {written}.", False)
 
 
 def _act(action: Callable[[], object], _told: object = None) -> None:

@@ -23,11 +23,12 @@ from napari_dinosim.analysis.mutual import Mutual
 from napari_dinosim.prompts import NEGATIVE, POSITIVE, PromptSet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from napari.layers import Layer
 
     from napari_dinosim._napari.controller import Controller
+    from napari_dinosim._napari.task import Steps
     from napari_dinosim.analysis.matches import Match
     from napari_dinosim.records.tools import MatchChoices
 
@@ -100,23 +101,36 @@ class Matching:
         done = partial(self._found, request, session.prompts, more)
         self.task.start(work, done, "Cancelled: the matches are those of before.")
 
-    def _found(self, request: MatchChoices, prompts: PromptSet, more: str, matches: list[Match]) -> str:
-        there = {found.key for found in self._controller.offering.all()}  # images may have gone meanwhile
-        matches = [match for match in matches if match.source in there]
-        self._found_for, self._all, self._answered = prompts, tuple(matches), {}
-        self._set(self._all, None)
-        if matches:
-            self._reach_keys(matches[0].source)
-        images = {match.source for match in matches}
-        if not matches:
+    def _found(self, request: MatchChoices, prompts: PromptSet, more: str, matches: list[Match]) -> Steps:
+        """Lay the matches of one image after the other; those that are there can be gone through meanwhile."""
+        self._found_for, self._answered = prompts, {}
+        self._all, self.matches, self.current = (), (), None
+        try:
+            for key, here in _per_image(matches).items():
+                if self._controller.offering.find(key) is not None:  # images may have gone meanwhile
+                    self._all += tuple(here)
+                    self._set((*self.matches, *here), self.current)
+                    yield
+        finally:  # of those that no match was found in, or none laid before it was cancelled
+            for key in {found.key for found in self._controller.offering.all()} - {match.source for match in self._all}:
+                self.layers.remove(key)
+            self.changed.emit()
+        if self._all:
+            self._reach_keys(self._all[0].source)
+        return self._sentence(request, more)
+
+    def _sentence(self, request: MatchChoices, more: str) -> str:
+        """Say how many matches there are, or why there is none."""
+        if not self._all:
             best = [state.best for key in self._controller.session.inputs
                     if (state := self._controller.session.state(key)).best is not None]  # fmt: skip
             told = f" The best on screen is {max(best):.2f}; what was clicked does not count." if best else ""
             return f"No place has a score of {request.threshold:.2f} or more.{told} Lower the minimum.{more}"
-        few = "" if any(match.rank == request.k for match in matches) else " There are no more with these settings."
+        few = "" if any(match.rank == request.k for match in self._all) else " There are no more with these settings."
+        images = {match.source for match in self._all}
         return (
-            f"Found {counted(len(matches), 'match', 'matches')} in {counted(len(images), 'image')}, "
-            f"the best {max(match.score for match in matches):.2f}.{few}{more} N jumps to the next one."
+            f"Found {counted(len(self._all), 'match', 'matches')} in {counted(len(images), 'image')}, "
+            f"the best {max(match.score for match in self._all):.2f}.{few}{more} N jumps to the next one."
         )
 
     # ---- going through them --------------------------------------------------------------------------------------
@@ -185,9 +199,12 @@ class Matching:
     # ---- keeping in line -----------------------------------------------------------------------------------------
 
     def _set(self, matches: list[Match] | tuple[Match, ...], current: Match | None) -> None:
+        before = {match.source for match in self.matches}
         self.matches, self.current = tuple(matches), current
+        there = _per_image(self.matches)
         for found in self._controller.offering.all():
-            self.layers.show(found, [match for match in self.matches if match.source == found.key], current)
+            if found.key in there or found.key in before:
+                self.layers.show(found, there.get(found.key, ()), current)
         self.changed.emit()
 
     def _look_at_answers(self) -> None:
@@ -223,7 +240,7 @@ class Matching:
         """Take note that a person removed the matches of an image; a layer without matches is removed by us."""
         key = str(layer.metadata["napari_dinosim"].get("source")) if role(layer) == MATCHES else None
         if any(match.source == key for match in self.matches):
-            self._drop(str(key))
+            self._left(str(key))
 
     def _drop(self, key: str) -> None:
         if any(match.source == key for match in self._all):
@@ -232,3 +249,11 @@ class Matching:
             if self.current is not None and self.current.source == key:
                 self.current = None
             guarded(self.changed.emit)()
+
+
+def _per_image(matches: Iterable[Match]) -> dict[str, list[Match]]:
+    """Sort matches by the key of their image, in the order that they have."""
+    found: dict[str, list[Match]] = {}
+    for match in matches:
+        found.setdefault(match.source, []).append(match)
+    return found
