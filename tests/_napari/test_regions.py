@@ -366,6 +366,25 @@ def test_a_region_keeps_to_its_image_and_an_unchanged_one_is_not_read_again(benc
     assert "on an image that is not checked" in said(bench)
 
 
+def test_a_region_that_is_relabelled_or_represented_otherwise_keeps_its_pixels(bench):
+    layer = bench.add(colours(*SHAPE), name="a")
+    bench.start()
+    draw(bench, layer, POLYGON)
+    (first,) = bench.session.prompts.regions
+    regions = bench.controller.regions.layer
+    regions.selected_data = {0}
+    bench.controller.prompts.labels.book.choose("negative")
+    bench.controller.regions.labels.relabel_selected()
+    bench.wait()
+    (second,) = bench.session.prompts.regions
+    assert (first.label, second.label) == ("positive", "negative")
+    assert second.region is first.region, "no pixel is looked at again"
+    regions.data = [POLYGON[::-1]]
+    bench.wait()
+    (third,) = bench.session.prompts.regions
+    assert third.region is not first.region
+
+
 def _rgba(colour: str) -> np.ndarray:
     return np.array([*(int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)), 1])
 

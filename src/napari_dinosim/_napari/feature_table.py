@@ -60,10 +60,11 @@ def write_features(
 
 
 def numbers_of(layer: Labels, column: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Labels that have a finite number in a column, and these numbers; both of shape (n,)."""
+    """Labels of the layer's type that have a finite number in a column, and these numbers; both of shape (n,)."""
     table, _ = _numbered(layer.features)
     labels, values = table.index.to_numpy(), table[column].to_numpy(dtype=float)
-    known = np.isfinite(values) & (labels != 0)
+    limits = np.iinfo(layer.dtype)
+    known = np.isfinite(values) & (labels != 0) & (labels >= limits.min) & (labels <= limits.max)
     return labels[known], values[known]
 
 

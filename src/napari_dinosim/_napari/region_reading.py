@@ -92,6 +92,8 @@ class RegionReader:
         self.owners: Mapping[bytes, Owner] = {}
         """Which image each belongs to, by its name."""
         self._made: dict[tuple[object, ...], RegionPrompt] = {}
+        self._regions: dict[tuple[object, ...], Region] = {}
+        """Pixels of each shape, whatever it is labelled: of an outline of very many vertices, they take their time."""
 
     def read(
         self, layer: Shapes, shapes: Sequence[DrawnShape], images: Sequence[Searched], representatives: int
@@ -114,6 +116,7 @@ class RegionReader:
         matrix = world_matrix(layer, self._viewer.layers.units)
         owners: dict[bytes, Owner] = {}
         made: dict[tuple[object, ...], RegionPrompt] = {}
+        regions: dict[tuple[object, ...], Region] = {}
         prompts: list[RegionPrompt] = []
         indices: list[int] = []
         complaints: list[str] = []
@@ -128,19 +131,22 @@ class RegionReader:
             axes = axes_of(prompt.plane)
             size = plane_shape(searched.image, axes)
             vertices = np.ascontiguousarray(places[:, list(axes)])
-            key = (prompt.source, prompt.plane, prompt.label, representatives, size, shape.kind, vertices.tobytes())
-            if key in self._made:
-                made[key] = self._made[key]
-            elif key not in made:
-                try:
-                    region = Region.drawn(shape.kind, vertices, size)
-                except (OutsideImageError, RegionError) as error:
-                    complaints.append(f"Region {number} on {searched.name}: {error}")
-                    continue
-                made[key] = RegionPrompt(prompt.source, region, prompt.plane, prompt.label, representatives)
+            drawn = (size, shape.kind, vertices.tobytes())
+            try:
+                regions[drawn] = (
+                    regions.get(drawn) or self._regions.get(drawn) or Region.drawn(shape.kind, vertices, size)
+                )
+            except (OutsideImageError, RegionError) as error:
+                complaints.append(f"Region {number} on {searched.name}: {error}")
+                continue
+            key = (prompt.source, prompt.plane, prompt.label, representatives, drawn)
+            if key not in made:
+                made[key] = self._made.get(key) or RegionPrompt(
+                    prompt.source, regions[drawn], prompt.plane, prompt.label, representatives
+                )
             prompts.append(made[key])
             indices.append(number - 1)
-        self.owners, self._made = owners, made
+        self.owners, self._made, self._regions = owners, made, regions
         return RegionReading(tuple(prompts), tuple(complaints), indices=tuple(indices))
 
     def _place(
