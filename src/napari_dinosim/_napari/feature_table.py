@@ -19,6 +19,22 @@ COLUMNS = "columns"
 """Key of the note, in the mark of a layer, that says which columns are ours: what each is called in the table."""
 
 
+class Vector(np.ndarray):
+    """An array that is written in short: napari writes all that it knows of an object into its status bar.
+
+    ``np.asarray`` of it is the array itself.
+
+    Examples
+    --------
+    >>> vector = np.arange(384.0).view(Vector)
+    >>> str(vector), float(vector[3])
+    ('384 numbers', 3.0)
+    """
+
+    def __str__(self) -> str:
+        return f"{self.size} numbers"
+
+
 def our_columns(layer: Labels) -> dict[str, str]:
     """Columns that we wrote and the table still holds: what each is called there, by the name that was wanted."""
     noted = layer.metadata.get(MARK, {}).get(COLUMNS, {})

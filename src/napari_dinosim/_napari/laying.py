@@ -25,6 +25,20 @@ def describe(controls: Sequence[tuple[QWidget, str, str]]) -> None:
             control.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
 
 
+def allow(control: QWidget, tip: str, why_not: str) -> None:
+    """Enable a control, whose tooltip says what it does; or disable it, and have the tooltip say why.
+
+    Parameters
+    ----------
+    control : QWidget
+    tip : str
+    why_not : str
+        Empty where it is enabled.
+    """
+    control.setEnabled(not why_not)
+    control.setToolTip(why_not or tip)
+
+
 def laid_out(rows: Sequence[Sequence[tuple[QWidget, int]]], columns: int) -> QWidget:
     """Lay controls out in rows.
 

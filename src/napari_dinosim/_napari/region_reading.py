@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -91,9 +92,9 @@ class RegionReader:
         self._viewer = viewer
         self.owners: Mapping[bytes, Owner] = {}
         """Which image each belongs to, by its name."""
-        self._made: dict[tuple[object, ...], RegionPrompt] = {}
-        self._regions: dict[tuple[object, ...], Region] = {}
-        """Pixels of each shape, whatever it is labelled: of an outline of very many vertices, they take their time."""
+        # while anything holds them: what is undone, or made anew from a shape as it was, is the same
+        self._made: WeakValueDictionary[tuple[object, ...], RegionPrompt] = WeakValueDictionary()
+        self._regions: WeakValueDictionary[tuple[object, ...], Region] = WeakValueDictionary()
 
     def read(
         self, layer: Shapes, shapes: Sequence[DrawnShape], images: Sequence[Searched], representatives: int
@@ -115,8 +116,6 @@ class RegionReader:
         """
         matrix = world_matrix(layer, self._viewer.layers.units)
         owners: dict[bytes, Owner] = {}
-        made: dict[tuple[object, ...], RegionPrompt] = {}
-        regions: dict[tuple[object, ...], Region] = {}
         prompts: list[RegionPrompt] = []
         indices: list[int] = []
         complaints: list[str] = []
@@ -133,20 +132,19 @@ class RegionReader:
             vertices = np.ascontiguousarray(places[:, list(axes)])
             drawn = (size, shape.kind, vertices.tobytes())
             try:
-                regions[drawn] = (
-                    regions.get(drawn) or self._regions.get(drawn) or Region.drawn(shape.kind, vertices, size)
-                )
+                region = self._regions.get(drawn) or Region.drawn(shape.kind, vertices, size)
             except (OutsideImageError, RegionError) as error:
                 complaints.append(f"Region {number} on {searched.name}: {error}")
                 continue
+            self._regions[drawn] = region
             key = (prompt.source, prompt.plane, prompt.label, representatives, drawn)
-            if key not in made:
-                made[key] = self._made.get(key) or RegionPrompt(
-                    prompt.source, regions[drawn], prompt.plane, prompt.label, representatives
-                )
-            prompts.append(made[key])
+            read = self._made.get(key) or RegionPrompt(
+                prompt.source, region, prompt.plane, prompt.label, representatives
+            )
+            self._made[key] = read
+            prompts.append(read)
             indices.append(number - 1)
-        self.owners, self._made, self._regions = owners, made, regions
+        self.owners = owners
         return RegionReading(tuple(prompts), tuple(complaints), indices=tuple(indices))
 
     def _place(
