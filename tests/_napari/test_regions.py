@@ -366,6 +366,25 @@ def test_a_region_keeps_to_its_image_and_an_unchanged_one_is_not_read_again(benc
     assert "on an image that is not checked" in said(bench)
 
 
+def test_a_region_goes_with_its_image_into_a_composition_and_back_into_it_by_undo(bench):
+    a, b = (bench.add(colours(*SHAPE, seed)[..., 0], name=name) for seed, name in enumerate("ab"))
+    bench.start()
+    draw(bench, b, POLYGON)
+    bench.add(colours(*SHAPE, 3), name="above")  # a region that belonged to none would belong to this one
+    bench.controller.compose([str(layer.unique_id) for layer in (a, b)])
+    bench.start()
+    (composed,) = [one.key for one in bench.controller.offering.checked() if one.composed]
+    assert [region.source for region in bench.session.prompts.regions] == [composed]
+    regions = bench.controller.regions.layer
+    regions.selected_data = {0}
+    regions.remove_selected()
+    bench.wait()
+    assert not bench.session.prompts.regions
+    bench.controller.regions.undoing.undo()
+    bench.wait()
+    assert [region.source for region in bench.session.prompts.regions] == [composed]
+
+
 def test_a_region_that_is_relabelled_or_represented_otherwise_keeps_its_pixels(bench):
     layer = bench.add(colours(*SHAPE), name="a")
     bench.start()
