@@ -112,18 +112,20 @@ class Measuring:
         labels, over = full_resolution(layer), found.name
         self._follow(layer)
 
-        def work(job: Job[ObjectMeasures]) -> ObjectMeasures:
-            return measure_objects(
+        def work(job: Job[tuple[ObjectMeasures, dict[str, Any]]]) -> tuple[ObjectMeasures, dict[str, Any]]:
+            measures = measure_objects(
                 labels, held.get, maps, planes=list(held), on_tile=job.advance, cancelled=lambda: job.cancelled
             )
+            return measures, columns(measures)  # a vector for each object: 100 ms for 20 000
 
-        def done(measures: ObjectMeasures) -> str | None:
+        def done(found: tuple[ObjectMeasures, dict[str, Any]]) -> str | None:
+            measures, table = found
             if layer not in controller.viewer.layers or not self._unchanged(layer):
                 there = layer in controller.viewer.layers
                 controller.told.emit(CHANGED.format(layer.name) if there else GONE, True)
                 return None
             self.measured[key_of(layer)], self._scored_by[key_of(layer)] = measures, prompts
-            write_features(layer, columns(measures), anew=True)
+            write_features(layer, table, anew=True)
             self.changed.emit()
             objects = f"{counted(len(measures), 'object')} of {layer.name} measured over {over}."
             if not measures.mean:
