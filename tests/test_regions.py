@@ -79,6 +79,16 @@ def test_polygons_are_filled_as_skimage_fills_them(vertices):
         assert np.linalg.norm(start + share[:, None] * along - pixel, axis=1).min() < 1e-6
 
 
+def test_a_polygon_of_very_many_vertices_is_filled_in_parts(monkeypatch):
+    zigzag = np.array([(70 * (i % 2) + 3.3, 0.7 * i) for i in range(120)] + [(99, 84), (99, 0)]) + 0.13
+    whole = Region.polygon(zigzag, SHAPE)
+    expected = np.zeros(SHAPE, dtype=bool)
+    expected[skimage_polygon(*zigzag.T, SHAPE)] = True
+    np.testing.assert_array_equal(pixels_of(whole), expected)
+    monkeypatch.setattr("napari_dinosim.outlines.MOST_CROSSINGS", 300)
+    np.testing.assert_array_equal(Region.polygon(zigzag, SHAPE).inside, whole.inside)
+
+
 def test_a_polygon_is_cut_at_the_edge_of_the_image():
     region = Region.polygon([(-20, 140), (-20, 200), (9.5, 200), (9.5, 140)], SHAPE)
     assert (region.top, region.left, region.pixels) == (0, 140, 100)

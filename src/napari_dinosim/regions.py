@@ -48,7 +48,7 @@ class Covered(NamedTuple):
         return Covered(self.rows[chosen], self.cols[chosen], self.pixels[chosen])
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Region:
     """Some pixels of an image plane.
 

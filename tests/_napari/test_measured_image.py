@@ -41,7 +41,7 @@ def test_labels_of_ours_are_measured_over_the_image_that_they_were_made_of(bench
     layer = labelled(bench, "labels · b", metadata=mark("labels", source=str(a.unique_id)))
     assert measuring.image_of(layer).image is a
     bench.controller.check(str(a.unique_id), False)
-    with pytest.raises(SelectionError, match="found 'labels · b', made of 'a', expected that image to be ticked"):
+    with pytest.raises(SelectionError, match="found 'labels · b', made of 'a', expected that image to be checked"):
         measuring.image_of(layer)
     bench.viewer.layers.remove(a)  # then it is as any other
     assert measuring.image_of(layer).name == "b"
@@ -74,3 +74,16 @@ def test_of_several_none_is_taken_by_chance_but_the_one_that_is_chosen(bench, me
         measuring.image_of(other)
     bench.controller.check(str(a.unique_id), False)
     assert measuring.image_of(layer).image is b
+
+
+def test_before_start_one_of_the_right_shape_asks_for_it(bench, measuring):
+    bench.add(np.zeros((*SHAPE, 3), np.uint8), name="a")
+    bench.add(np.zeros((20, 30, 3), np.uint8), name="b")
+    measuring.measure(labelled(bench))
+    assert bench.told[-1] == (
+        "labels: found 'cells' of 48 × 80, the shape of 'a', but nothing of that is embedded yet. Press Start first, "
+        "then Measure objects.",
+        True,
+    )
+    bench.start()
+    assert measuring.image_of(labelled(bench)).name == "a"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from napari.layers import Image, Labels
@@ -10,9 +13,9 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
 from events import spin
-from napari_dinosim._napari.measuring import CHANGED, GONE, Measuring
+from napari_dinosim._napari.measuring import CHANGED, GONE, NO_SCORES, Measuring
 from napari_dinosim._napari.object_colours import STEPS
-from napari_dinosim._napari.objects_section import ObjectsSection
+from napari_dinosim._napari.objects_section import NO_LABELS, NO_NUMBERS, NOT_MEASURED, ObjectsSection
 from napari_dinosim.errors import SelectionError
 
 GREY, RED, BLUE = (90, 90, 90), (250, 10, 10), (10, 10, 250)
@@ -76,7 +79,7 @@ def test_the_object_with_the_planted_texture_is_first(bench, measuring):
     layer = bench.viewer.add_layer(Labels(cells(), name="cells"))
     bench.start()
     measure(measuring, layer)
-    assert bench.told[-1][0].startswith("4 objects of cells measured over a: no map yet, so no scores")
+    assert bench.told[-1] == (f"4 objects of cells measured over a. {NO_SCORES}", False)
     text = measuring.rank(layer, 3, 0.99)
     assert text == "1 of 3 other objects are like object 3, the nearest 1.00."
     ranks = dict(zip(layer.features["index"], layer.features["rank"], strict=True))
@@ -186,6 +189,37 @@ def test_scores_go_with_the_points_and_a_persons_column_stays(bench, measuring):
     assert layer.features.set_index("index")["similarity max"][9] == "too"
 
 
+def test_likeness_below_zero_is_drawn_as_zero_and_above_in_proportion(bench, measuring):
+    """Vectors are planted: object 5 is the opposite of object 3, 7 half like it."""
+    bench.add(picture(), name="a")
+    layer = bench.viewer.add_layer(Labels(cells(), name="cells"))
+    bench.start()
+    measure(measuring, layer)
+    vectors = measuring.measured[str(layer.unique_id)].vectors
+    vectors[:] = [(1, 0, 0), (-1, 0, 0), (0.5, np.sqrt(0.75), 0), (0, 1, 0)]
+    measuring.rank(layer, 3, -1.0)
+    (shown,) = bench.ours("objects like one")
+    scale = ensure_colormap("viridis").map(np.array([1, 0, 128 / 255, 0]))
+    for label, colour in zip((3, 5, 7, 9), scale, strict=True):
+        np.testing.assert_allclose(shown.get_color(label), colour, atol=1e-6)
+
+
+def test_the_status_bar_is_short_and_the_vector_whole(bench, measuring, tmp_path):
+    bench.add(picture(), name="a")
+    layer = bench.viewer.add_layer(Labels(cells(), name="cells"))
+    bench.start()
+    measure(measuring, layer)
+    status = layer.get_status((30.0, 20.0), world=True)["coordinates"]
+    assert status.endswith("embedding: 3 numbers")
+    vectors = measuring.measured[str(layer.unique_id)].vectors
+    for table in (copy.deepcopy(layer.features), pickle.loads(pickle.dumps(layer.features))):
+        np.testing.assert_array_equal(np.stack(table["embedding"]), vectors)
+        assert str(table["embedding"][1]) == "3 numbers"
+    assert type(np.asarray(layer.features["embedding"][1])) is np.ndarray
+    np.save(tmp_path / "vectors.npy", np.stack(layer.features["embedding"]))
+    np.testing.assert_array_equal(np.load(tmp_path / "vectors.npy"), vectors)
+
+
 def test_many_objects_are_drawn_in_few_colours(bench, measuring):
     bench.add(picture(), name="a")
     layer = bench.viewer.add_layer(Labels(np.arange(SHAPE[0] * SHAPE[1], dtype=np.int32).reshape(SHAPE), name="cells"))
@@ -224,6 +258,71 @@ def test_the_section_measures_colours_and_shows_what_is_alike(desk):
     assert "Pick an object that was measured" in found.widget.message.value
 
 
+def test_scores_of_earlier_prompts_are_told_until_they_are_measured_again_or_the_prompts_are_back(desk):
+    image, labels = Image(picture(), name="a"), Labels(cells(), name="cells")
+    found = desk(image, labels)
+    section = found.unfold(ObjectsSection)
+    found.start()
+    found.click(image, (20, 20))
+    measure = section.measure.native
+    QTest.mouseClick(measure, Qt.MouseButton.LeftButton)
+    assert spin(10, section.like.isEnabled)
+    spin(0.2)
+    assert not section.said.isVisible()
+    found.click(image, (5, 100))
+    assert spin(3, section.said.isVisible)
+    assert section.said.text() == "⚠ Scores are of earlier prompts: measure again."
+    assert section.like.isEnabled(), "embeddings hold, whatever is looked for"
+    found.viewer.layers.selection.active = found.prompts
+    found.key(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert spin(3, lambda: not section.said.isVisible())
+    found.click(image, (5, 100))
+    assert spin(3, section.said.isVisible)
+    QTest.mouseClick(measure, Qt.MouseButton.LeftButton)
+    assert spin(10, lambda: not section.said.isVisible())
+    found.prompts.data = np.empty((0, 2))
+    assert spin(3, section.said.isVisible)
+
+
+def test_a_region_that_is_undone_and_redone_is_the_same_to_the_scores(bench, measuring):
+    bench.add(picture(), name="a")
+    layer = bench.viewer.add_layer(Labels(cells(), name="cells"))
+    layer.selected_label = 3
+    bench.start()
+    bench.controller.use_object(layer)
+    assert spin(20, lambda: bool(bench.session.prompts.regions))
+    bench.wait()
+    measure(measuring, layer)
+    undoing = bench.controller.regions.undoing
+    undoing.undo()
+    bench.wait()
+    assert measuring.outdated(layer)
+    undoing.redo()
+    bench.wait()
+    assert bench.session.prompts.regions
+    assert not measuring.outdated(layer)
+
+
+def test_controls_that_are_disabled_say_why(desk):
+    found = desk(Image(picture(), name="a"))
+    section = found.unfold(ObjectsSection)
+    parts = section.colour, section.column, section.like
+    assert [(part.isEnabled(), part.toolTip()) for part in parts] == [(False, NO_LABELS)] * 3
+    labels = found.viewer.add_layer(Labels(cells(), name="cells"))
+    assert [(part.isEnabled(), part.toolTip()) for part in parts] == [(False, NOT_MEASURED)] * 3
+    found.start()
+    QTest.mouseClick(section.measure.native, Qt.MouseButton.LeftButton)
+    assert spin(10, section.like.isEnabled)
+    assert section.like.toolTip().startswith("Show the objects that are like the selected label")
+    assert [(part.isEnabled(), part.toolTip()) for part in parts[:2]] == [(False, NO_NUMBERS)] * 2
+    found.click(found.viewer.layers["a"], (20, 20))
+    QTest.mouseClick(section.measure.native, Qt.MouseButton.LeftButton)
+    assert spin(10, section.colour.isEnabled)
+    assert section.colour.toolTip().startswith("Colour the objects")
+    assert section.column.toolTip().startswith("similarity mean\nA number of the objects")
+    assert labels in found.viewer.layers
+
+
 def test_the_section_asks_which_of_two_images_is_meant(desk):
     one, other, labels = Image(picture(), name="a"), Image(picture()[::-1], name="b"), Labels(cells(), name="cells")
     found = desk(one, other, labels)
@@ -237,7 +336,7 @@ def test_the_section_asks_which_of_two_images_is_meant(desk):
     QTest.keyClick(section.image, Qt.Key.Key_End)
     QTest.mouseClick(section.measure.native, Qt.MouseButton.LeftButton)
     assert spin(10, section.like.isEnabled)
-    assert "4 objects of cells measured over a:" in found.widget.message.value
+    assert "4 objects of cells measured over a." in found.widget.message.value
     found.tick("a", False)
     assert spin(3, lambda: section.image.count() == 2)
     assert section.image.currentText() == "automatic"

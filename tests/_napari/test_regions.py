@@ -16,7 +16,7 @@ from napari_dinosim._napari.controller import Controller
 from napari_dinosim._napari.encoder_choices import patch_size
 from napari_dinosim._napari.label_book import LOOKS
 from napari_dinosim._napari.reading import searched
-from napari_dinosim._napari.regions_section import RegionsSection
+from napari_dinosim._napari.regions_section import OBJECT_TIP, WHY_NOT, RegionsSection
 from napari_dinosim._napari.undo_section import UndoSection
 from napari_dinosim.loading import EncoderChoice, EncoderSlot
 from napari_dinosim.prompts import Prompt, RegionPrompt
@@ -380,6 +380,44 @@ def test_a_region_keeps_to_its_image_and_an_unchanged_one_is_not_read_again(benc
     assert "on an image that is not checked" in said(bench)
 
 
+def test_a_region_goes_with_its_image_into_a_composition_and_back_into_it_by_undo(bench):
+    a, b = (bench.add(colours(*SHAPE, seed)[..., 0], name=name) for seed, name in enumerate("ab"))
+    bench.start()
+    draw(bench, b, POLYGON)
+    bench.add(colours(*SHAPE, 3), name="above")  # a region that belonged to none would belong to this one
+    bench.controller.compose([str(layer.unique_id) for layer in (a, b)])
+    bench.start()
+    (composed,) = [one.key for one in bench.controller.offering.checked() if one.composed]
+    assert [region.source for region in bench.session.prompts.regions] == [composed]
+    regions = bench.controller.regions.layer
+    regions.selected_data = {0}
+    regions.remove_selected()
+    bench.wait()
+    assert not bench.session.prompts.regions
+    bench.controller.regions.undoing.undo()
+    bench.wait()
+    assert [region.source for region in bench.session.prompts.regions] == [composed]
+
+
+def test_a_region_that_is_relabelled_or_represented_otherwise_keeps_its_pixels(bench):
+    layer = bench.add(colours(*SHAPE), name="a")
+    bench.start()
+    draw(bench, layer, POLYGON)
+    (first,) = bench.session.prompts.regions
+    regions = bench.controller.regions.layer
+    regions.selected_data = {0}
+    bench.controller.prompts.labels.book.choose("negative")
+    bench.controller.regions.labels.relabel_selected()
+    bench.wait()
+    (second,) = bench.session.prompts.regions
+    assert (first.label, second.label) == ("positive", "negative")
+    assert second.region is first.region, "no pixel is looked at again"
+    regions.data = [POLYGON[::-1]]
+    bench.wait()
+    (third,) = bench.session.prompts.regions
+    assert third.region is not first.region
+
+
 def _rgba(colour: str) -> np.ndarray:
     return np.array([*(int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)), 1])
 
@@ -443,6 +481,41 @@ def test_an_object_by_keyboard_from_the_section(desk):
     assert_map(found, layer, expected_map(image / 255, mean_of(image / 255, marked == 7)))
     assert found.viewer.layers.selection.active is objects
     assert section.text().endswith("Regions: 1")
+
+
+def test_an_object_that_is_a_region_already_is_selected(desk):
+    marked = np.zeros(SHAPE, dtype=int)
+    marked[30:60, 80:140], marked[10:20, 10:30] = 7, 2
+    layer, objects = Image(colours(*SHAPE), name="a"), Labels(marked, name="cells")
+    found = desk(layer, objects)
+    section = found.unfold(RegionsSection)
+    found.viewer.layers.selection.active = objects
+    for count, value in enumerate((2, 7), 1):
+        objects.selected_label = value
+        QTest.mouseClick(section.use, Qt.MouseButton.LeftButton)
+        assert spin(10, lambda count=count: section.text().endswith(f"Regions: {count}"))
+    for value, text in (
+        (7, "Object 7 of cells is a region already: number 2, which is selected now."),
+        (2, "Object 2 of cells is a region already: number 1, which is selected now."),
+    ):
+        objects.selected_label = value
+        QTest.mouseClick(section.use, Qt.MouseButton.LeftButton)
+        assert spin(10, lambda text=text: text in found.widget.message.value)
+    regions = found.controller.regions.layer
+    assert regions.nshapes == 2
+    assert set(regions.selected_data) == {0}
+    assert found.viewer.layers.selection.active is objects
+
+
+def test_without_a_labels_layer_the_button_says_why(desk):
+    found = desk(Image(colours(*SHAPE), name="a"))
+    section = found.unfold(RegionsSection)
+    assert [part.isEnabled() for part in (section.use, section.labels)] == [False, False]
+    assert section.use.toolTip() == section.labels.toolTip() == WHY_NOT
+    found.viewer.add_layer(Labels(np.ones(SHAPE, dtype=int), name="cells"))
+    assert [part.isEnabled() for part in (section.use, section.labels)] == [True, True]
+    assert section.use.toolTip() == OBJECT_TIP
+    assert section.labels.toolTip() == "cells\nThe Labels layer that the object is taken from."
 
 
 def test_a_rectangle_drawn_beside_every_image_is_told_and_one_on_it_found(desk):

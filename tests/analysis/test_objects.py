@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from napari_dinosim.analysis.label_sums import TILE
 from napari_dinosim.analysis.likeness import rank_objects
 from napari_dinosim.analysis.objects import ObjectMeasures, measure_objects
 from napari_dinosim.embedding import embed
@@ -122,6 +123,20 @@ def test_a_large_label_image_is_read_in_pieces():
     np.testing.assert_array_equal(measured.pixels, counts)
     with pytest.raises(Cancelled, match="cancelled"):
         measure_objects(labels, found, cancelled=lambda: True)
+
+
+def test_the_highest_score_may_lie_in_any_tile():
+    """Objects reach over four tiles; the highest scores are planted in the second, the first and the last."""
+    grid = PatchGrid(32, 4 * (3 * TILE + 10), 4)
+    labels = np.zeros(grid.image_shape, dtype=np.int32)
+    scores = torch.full(grid.shape, -0.5)
+    for label, (row, col) in {5: (1, TILE + 7), 9: (3, 2), 2: (6, 3 * TILE + 4)}.items():
+        labels[4 * row : 4 * row + 4] = label
+        scores[row, ::TILE] = 0.1
+        scores[row, col] = 0.8
+    measured = measure_objects(labels, planted(grid), SimilarityMap(scores, grid, 1.0))
+    assert measured.labels.tolist() == [2, 5, 9]
+    np.testing.assert_allclose(measured.maximum["similarity"], 0.8)
 
 
 def test_an_object_of_several_planes_is_one():

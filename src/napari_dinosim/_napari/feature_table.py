@@ -19,6 +19,22 @@ COLUMNS = "columns"
 """Key of the note, in the mark of a layer, that says which columns are ours: what each is called in the table."""
 
 
+class Vector(np.ndarray):
+    """An array that is written in short: napari writes all that it knows of an object into its status bar.
+
+    ``np.asarray`` of it is the array itself.
+
+    Examples
+    --------
+    >>> vector = np.arange(384.0).view(Vector)
+    >>> str(vector), float(vector[3])
+    ('384 numbers', 3.0)
+    """
+
+    def __str__(self) -> str:
+        return f"{self.size} numbers"
+
+
 def our_columns(layer: Labels) -> dict[str, str]:
     """Columns that we wrote and the table still holds: what each is called there, by the name that was wanted."""
     noted = layer.metadata.get(MARK, {}).get(COLUMNS, {})
@@ -60,10 +76,11 @@ def write_features(
 
 
 def numbers_of(layer: Labels, column: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Labels that have a finite number in a column, and these numbers; both of shape (n,)."""
+    """Labels of the layer's type that have a finite number in a column, and these numbers; both of shape (n,)."""
     table, _ = _numbered(layer.features)
     labels, values = table.index.to_numpy(), table[column].to_numpy(dtype=float)
-    known = np.isfinite(values) & (labels != 0)
+    limits = np.iinfo(layer.dtype)
+    known = np.isfinite(values) & (labels != 0) & (labels >= limits.min) & (labels <= limits.max)
     return labels[known], values[known]
 
 

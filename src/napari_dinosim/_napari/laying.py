@@ -26,7 +26,7 @@ def describe(controls: Sequence[tuple[QWidget, str, str]]) -> None:
 
 
 def allow(control: QWidget, tip: str, why_not: str = "") -> None:
-    """Let a control be used, or have it say in its tooltip why it cannot be now.
+    """Let a control be used, and say in its tooltip what it does; or why it cannot be used now.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def allow(control: QWidget, tip: str, why_not: str = "") -> None:
         What is missing; empty where nothing is.
     """
     control.setEnabled(not why_not)
-    control.setToolTip(f"{why_not} {tip}".strip())
+    control.setToolTip(why_not or tip)
 
 
 def laid_out(rows: Sequence[Sequence[tuple[QWidget, int]]], columns: int) -> QWidget:

@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QFileDialog, QLabel, QPush
 
 from napari_dinosim._napari.corresponding import Corresponding
 from napari_dinosim._napari.guard import guarded
-from napari_dinosim._napari.laying import describe, laid_out
+from napari_dinosim._napari.laying import allow, describe, laid_out
 from napari_dinosim._napari.match_file import MatchFile
 from napari_dinosim._napari.match_keys import KEYS
 from napari_dinosim._napari.matches_table import MatchesTable
@@ -157,8 +157,7 @@ class MatchesSection(Section):
             why_not = "" if matching.matches else NOTHING_FOUND
             if matching.current is None and name in ("yes", "no"):
                 why_not = why_not or NOTHING_IN_HAND
-            button.setEnabled(not why_not)
-            button.setToolTip(why_not or TIPS[name])
+            allow(button, TIPS[name], why_not)
         self._entitle()
 
     def _entitle(self, *_changed: object) -> None:

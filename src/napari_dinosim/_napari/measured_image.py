@@ -9,10 +9,11 @@ import numpy as np
 
 from napari_dinosim._napari.coordinates import leading_shape, plane_shape, world_matrix
 from napari_dinosim._napari.roles import MARK
+from napari_dinosim.analysis.objects import times
 from napari_dinosim.errors import SelectionError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from napari.layers import Labels
 
@@ -20,24 +21,32 @@ if TYPE_CHECKING:
     from napari_dinosim._napari.searched import Searched
 
 NO_IMAGE = (
-    "labels: found {name!r} of {shape}, which is the shape of no ticked and embedded image ({others}). Choose the "
-    "Labels layer of an image in the list, and press Start."
+    "labels: found {name!r} of {shape}, expected the shape of a checked image ({others}). Choose the Labels layer of "
+    "such an image, or check its image in the list."
+)
+NOT_EMBEDDED = (
+    "labels: found {name!r} of {shape}, the shape of {images}, but nothing of that is embedded yet. Press Start first, "
+    "then Measure objects."
 )
 AWAY = (
-    "labels: found {name!r}, made of {image!r}, expected that image to be ticked, embedded and of {shape}. Tick it and "
-    "press Start, or choose another one under Image."
+    "labels: found {name!r}, made of {image!r}, expected that image to be checked, embedded and of {shape}. Check it "
+    "and press Start, or choose another one under Image."
 )
 SEVERAL = "labels: found {name!r} of {shape}, which fits {images}. Choose one of them under Image."
 
 
 def fitting(controller: Controller, layer: Labels) -> list[Searched]:
-    """Images of the shape of labels that are ticked and embedded, the topmost first."""
-    session, shape = controller.session, tuple(layer.data.shape)
-    return [
-        found
-        for found in controller.offering.checked()
-        if leading_shape(found.image) + plane_shape(found.image) == shape and session.embedded_planes(found.key)
-    ]
+    """Images of the shape of labels that are checked and embedded, the topmost first."""
+    return [one for one in _of_shape(controller, layer) if controller.session.embedded_planes(one.key)]
+
+
+def _of_shape(controller: Controller, layer: Labels) -> list[Searched]:
+    shape = tuple(layer.data.shape)
+    return [one for one in controller.offering.checked() if _shape(one) == shape]
+
+
+def _shape(one: Searched) -> tuple[int, ...]:
+    return leading_shape(one.image) + plane_shape(one.image)
 
 
 def image_of(controller: Controller, layer: Labels) -> Searched:
@@ -51,7 +60,7 @@ def image_of(controller: Controller, layer: Labels) -> Searched:
     SelectionError
         If none fits, or several do and nothing says which.
     """
-    found, shape = fitting(controller, layer), _times(layer.data.shape)
+    found, shape = fitting(controller, layer), times(layer.data.shape)
     source = layer.metadata.get(MARK, {}).get("source")
     made_of = None if source is None else controller.offering.find(source)
     if made_of is not None:
@@ -59,8 +68,10 @@ def image_of(controller: Controller, layer: Labels) -> Searched:
             raise SelectionError(AWAY.format(name=layer.name, image=made_of.name, shape=shape))
         return made_of
     if not found:
-        checked = (one.image for one in controller.offering.checked())
-        others = ", ".join(_times(leading_shape(one) + plane_shape(one)) for one in checked) or "none is ticked"
+        if waiting := _of_shape(controller, layer):
+            images = " and ".join(repr(one.name) for one in waiting)
+            raise SelectionError(NOT_EMBEDDED.format(name=layer.name, shape=shape, images=images))
+        others = ", ".join(times(_shape(one)) for one in controller.offering.checked()) or "none is checked"
         raise SelectionError(NO_IMAGE.format(name=layer.name, shape=shape, others=others))
     units = controller.viewer.layers.units
     place = world_matrix(layer, units)
@@ -77,7 +88,3 @@ def _named(name: str, images: Sequence[Searched]) -> list[Searched]:
     parts = [one for one in images if re.search(rf"(?<![^\W_]){re.escape(one.name)}(?![^\W_])", name)]
     longest = max((len(one.name) for one in parts), default=0)
     return [one for one in parts if len(one.name) == longest]
-
-
-def _times(shape: Iterable[int]) -> str:
-    return " × ".join(map(str, shape))

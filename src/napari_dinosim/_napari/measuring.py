@@ -10,7 +10,7 @@ from napari.layers import Labels
 from psygnal import Signal
 
 from napari_dinosim._napari.coordinates import full_resolution, placement
-from napari_dinosim._napari.feature_table import numbers_of, write_features
+from napari_dinosim._napari.feature_table import Vector, numbers_of, write_features
 from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.inputs import fingerprint
 from napari_dinosim._napari.measured_image import fitting, image_of
@@ -32,9 +32,14 @@ if TYPE_CHECKING:
     from napari_dinosim._napari.searched import Searched
     from napari_dinosim.analysis.objects import ObjectMeasures
     from napari_dinosim.engine import Job
+    from napari_dinosim.prompts import PromptSet
 
 GONE = "The labels are gone meanwhile: nothing was measured."
 CHANGED = "{} has changed meanwhile: nothing was measured. Press Measure objects again."
+NO_SCORES = (
+    "In its features: the mean embedding, but no scores, as nothing is looked for yet. For scores, click on what you "
+    "look for and measure again."
+)
 NOT_MEASURED = "{} was not measured as it is now. Press Measure objects first."
 
 
@@ -55,6 +60,7 @@ class Measuring:
         self.measured: dict[str, ObjectMeasures] = {}
         self.chosen: dict[str, str] = {}
         """Keys of the images that a person chose for Labels layers, by the key of the layer."""
+        self._scored_by: dict[str, PromptSet] = {}
         self._looked: dict[str, int] = {}
         self._followed: dict[str, tuple[Labels, Callable[[Any], None]]] = {}
         self._on_map = guarded(self._map_changed)
@@ -99,31 +105,41 @@ class Measuring:
             return
         planes = session.embedded_planes(found.key)
         held = {plane: each for plane in planes if (each := session.embeddings(found.key, plane)) is not None}
-        maps: dict[str, Any] = {}
-        if session.prompts.sought:
+        maps, prompts = dict[str, Any](), session.prompts
+        if prompts.sought:
             maps = {label: session.frozen_maps(found.key, label) for label in session.classes}
             maps = maps or {"similarity": session.frozen_maps(found.key)}
         labels, over = full_resolution(layer), found.name
         self._follow(layer)
 
-        def work(job: Job[ObjectMeasures]) -> ObjectMeasures:
-            return measure_objects(
+        def work(job: Job[tuple[ObjectMeasures, dict[str, Any]]]) -> tuple[ObjectMeasures, dict[str, Any]]:
+            measures = measure_objects(
                 labels, held.get, maps, planes=list(held), on_tile=job.advance, cancelled=lambda: job.cancelled
             )
+            return measures, columns(measures)  # a vector for each object: 100 ms for 20 000
 
-        def done(measures: ObjectMeasures) -> str | None:
+        def done(found: tuple[ObjectMeasures, dict[str, Any]]) -> str | None:
+            measures, table = found
             if layer not in controller.viewer.layers or not self._unchanged(layer):
                 there = layer in controller.viewer.layers
                 controller.told.emit(CHANGED.format(layer.name) if there else GONE, True)
                 return None
-            self.measured[key_of(layer)] = measures
-            write_features(layer, columns(measures), anew=True)
+            self.measured[key_of(layer)], self._scored_by[key_of(layer)] = measures, prompts
+            write_features(layer, table, anew=True)
             self.changed.emit()
-            names = ", ".join(measures.mean) or "no map yet, so no scores"
-            objects = f"{counted(len(measures), 'object')} of {layer.name}"
-            return f"{objects} measured over {over}: {names}, and the mean embedding, in its features."
+            objects = f"{counted(len(measures), 'object')} of {layer.name} measured over {over}."
+            if not measures.mean:
+                return f"{objects} {NO_SCORES}"
+            scores = ", ".join(measures.mean)
+            return f"{objects} In its features: mean and highest score ({scores}), and the mean embedding."
 
         self.task.start(work, done, "Cancelled: the features are those of before.")
+
+    def outdated(self, layer: Labels) -> bool:
+        """Whether a layer's scores are of other prompts than there are now; its embeddings hold all the same."""
+        key = key_of(layer)
+        scored = key in self.measured and bool(self.measured[key].mean)
+        return scored and self._scored_by[key] != self._controller.session.prompts
 
     def colour_by(self, layer: Labels, column: str) -> None:
         """Colour objects by one of their numbers; what has none is drawn grey."""
@@ -209,6 +225,7 @@ class Measuring:
 
     def _labels_changed(self, key: str, _event: object = None) -> None:
         self._looked.pop(key, None)
+        self._scored_by.pop(key, None)
         if self.measured.pop(key, None) is not None:
             self.changed.emit()
 
@@ -224,4 +241,4 @@ def columns(measures: ObjectMeasures) -> dict[str, Any]:
     table: dict[str, Any] = {"index": measures.labels, "pixels embedded": measures.pixels}
     for name in measures.mean:
         table[f"{name} mean"], table[f"{name} max"] = measures.mean[name], measures.maximum[name]
-    return table | {"embedding": list(measures.vectors)}
+    return table | {"embedding": list(measures.vectors.view(Vector))}

@@ -4,28 +4,41 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QLabel, QPushButton, QWidget
+from qtpy.QtWidgets import QDoubleSpinBox, QLabel, QPushButton, QSizePolicy, QWidget
 from superqt.utils import qdebounced
 
 from napari_dinosim._napari.feature_table import our_columns
 from napari_dinosim._napari.guard import guarded
-from napari_dinosim._napari.laying import describe, laid_out
+from napari_dinosim._napari.laying import allow, describe, laid_out
 from napari_dinosim._napari.measuring import Measuring
+from napari_dinosim._napari.names_box import NamesBox
 from napari_dinosim._napari.roles import key_of
 from napari_dinosim._napari.section import Section
 from napari_dinosim._napari.task import TaskButton
 from napari_dinosim.errors import SelectionError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from napari.layers import Labels
 
     from napari_dinosim._napari.controller import Controller
 
 NO_LABELS = "There is no Labels layer. Open one, of Cellpose or StarDist say, or make labels in the section Segment."
+NOT_MEASURED = "Press Measure objects first: what is measured of them is used here."
+NO_NUMBERS = "These objects have no score yet: click on what you look for, then press Measure objects again."
+OUTDATED = "⚠ Scores are of earlier prompts: measure again."
 AUTOMATIC = "automatic"
 LOOK_MS = 60
+
+IMAGE_TIP = (
+    "The image that the objects are measured over; automatic is the one that the labels were made of, or that lies at "
+    "their place."
+)
+COLUMN_TIP = "A number of the objects; purple is the lowest, yellow the highest."
+COLOUR_TIP = "Colour the objects of the layer by the number chosen."
+LIKE_TIP = (
+    "Show the objects that are like the selected label, in all measured layers. To select one, use the layer's picker "
+    "(key 5 or L) or type its number."
+)
 
 
 class ObjectsSection(Section):
@@ -40,7 +53,11 @@ class ObjectsSection(Section):
         super().__init__("Measure the objects of a Labels layer: their scores, and which are like one of them.")
         self._controller = controller
         self.measuring = Measuring(controller)
-        self.layer, self.image, self.column, self.least = QComboBox(), QComboBox(), QComboBox(), QDoubleSpinBox()
+        self.layer = NamesBox(
+            "Labels layer", "The layer whose objects are measured; it has the shape of a checked image."
+        )
+        self.image, self.column = NamesBox("Image", IMAGE_TIP), NamesBox("Number to colour by", COLUMN_TIP)
+        self.least, self.said = QDoubleSpinBox(), QLabel(OUTDATED)
         self.colour, self.like = QPushButton("Colour by it"), QPushButton("Objects like the selected one")
         tip = "Write each object's scores and mean embedding into the features of the layer; columns of yours stay."
         self.measure = TaskButton(self.measuring.task, "Measure objects", tip, self._measure)
@@ -68,24 +85,14 @@ class ObjectsSection(Section):
 
     def _arrange(self) -> None:
         tips: list[tuple[QWidget, str, str]] = [
-            (self.layer, "Labels layer", "The layer whose objects are measured; it has the shape of a ticked image."),
-            (
-                self.image,
-                "Image",
-                "The image that the objects are measured over; automatic is the one that the labels were made of, or "
-                "that lies at their place.",
-            ),
-            (self.column, "Number to colour by", "A number of the objects; purple is the lowest, yellow the highest."),
-            (self.colour, "Colour by it", "Colour the objects of the layer by the number chosen."),
+            (self.colour, "Colour by it", COLOUR_TIP),
             (self.least, "Least likeness", "Cosine of two objects' mean embeddings, from which they are alike."),
-            (
-                self.like,
-                "Like the selected object",
-                "Show the objects that are like the selected label, in all measured layers. To select one, use the "
-                "layer's picker (key 5 or L) or type its number.",
-            ),
+            (self.like, "Like the selected object", LIKE_TIP),
         ]
         describe(tips)
+        self.said.setWordWrap(True)
+        self.said.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        self.said.hide()
         self.least.setRange(-1, 1)
         self.least.setSingleStep(0.05)
         self.least.setValue(self._controller.tools.choices.likeness)
@@ -93,6 +100,7 @@ class ObjectsSection(Section):
             [(QLabel("Labels"), 1), (self.layer, 3)],
             [(QLabel("Image"), 1), (self.image, 3)],
             [(self.measure.native, 4)],
+            [(self.said, 4)],
             [(self.column, 2), (self.colour, 2)],
             [(QLabel("Alike from"), 2), (self.least, 2)],
             [(self.like, 4)],
@@ -102,26 +110,22 @@ class ObjectsSection(Section):
     def look(self, _change: object = None) -> None:
         """Show which layers there are, and what is known of the chosen one."""
         candidates = {key_of(layer): layer.name for layer in self.measuring.candidates()}
-        _fill(self.layer, candidates, self.layer.currentData())
+        self.layer.offer(candidates, self.layer.currentData(), "" if candidates else NO_LABELS)
         layer = self.chosen()
-        self._look_at_images(layer)
-        numbers = []
-        if layer is not None and key_of(layer) in self.measuring.measured:
-            ours = our_columns(layer)
-            left_out = ("index", ours.get("pixels embedded"), ours.get("embedding"))
-            kinds = {name: layer.features[name].dtype.kind for name in layer.features if name not in left_out}
-            numbers = [name for name, kind in kinds.items() if kind in "fiu"]
-        _fill(self.column, {name: name for name in numbers}, self.column.currentData())
-        for control in (self.column, self.colour):
-            control.setEnabled(bool(numbers))
-        self.like.setEnabled(layer is not None and key_of(layer) in self.measuring.measured)
-
-    def _look_at_images(self, layer: Labels | None) -> None:
-        """Show which images the layer can be measured over."""
         offered: dict[str | None, str] = {None: AUTOMATIC}
         if layer is not None:
             offered |= {found.key: found.name for found in self.measuring.images(layer)}
-        _fill(self.image, offered, None if layer is None else self.measuring.chosen.get(key_of(layer)))
+        self.image.offer(offered, None if layer is None else self.measuring.chosen.get(key_of(layer)))
+        numbers, why_not = [], "" if candidates else NO_LABELS
+        if layer is not None and key_of(layer) in self.measuring.measured:
+            numbers = _numbers(layer)
+        elif layer is not None:
+            why_not = NOT_MEASURED
+        no_numbers = why_not or ("" if numbers else NO_NUMBERS)
+        self.column.offer({name: name for name in numbers}, self.column.currentData(), no_numbers)
+        allow(self.colour, COLOUR_TIP, no_numbers)
+        allow(self.like, LIKE_TIP, why_not)
+        self.said.setVisible(layer is not None and self.measuring.outdated(layer))
 
     def chosen(self) -> Labels | None:
         """Return the chosen layer."""
@@ -178,10 +182,9 @@ class ObjectsSection(Section):
             self._controller.told.emit(text, False)
 
 
-def _fill(box: QComboBox, items: Mapping[str | None, str] | Mapping[str, str], chosen: str | None) -> None:
-    """Offer what there is, keys and names, and keep to the choice while it is there."""
-    if {box.itemData(i): box.itemText(i) for i in range(box.count())} != items:
-        box.clear()
-        for key, name in items.items():
-            box.addItem(name, key)
-    box.setCurrentIndex(max(box.findData(chosen), 0))
+def _numbers(layer: Labels) -> list[str]:
+    """Columns of the layer's features to colour by."""
+    ours = our_columns(layer)
+    left_out = ("index", ours.get("pixels embedded"), ours.get("embedding"))
+    kinds = {name: layer.features[name].dtype.kind for name in layer.features if name not in left_out}
+    return [name for name, kind in kinds.items() if kind in "fiu"]

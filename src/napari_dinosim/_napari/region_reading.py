@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -90,7 +91,9 @@ class RegionReader:
         self._viewer = viewer
         self.owners: Mapping[bytes, Owner] = {}
         """Which image each belongs to, by its name."""
-        self._made: dict[tuple[object, ...], RegionPrompt] = {}
+        # while anything holds them: what is undone, or made anew from a shape as it was, is the same
+        self._made: WeakValueDictionary[tuple[object, ...], RegionPrompt] = WeakValueDictionary()
+        self._regions: WeakValueDictionary[tuple[object, ...], Region] = WeakValueDictionary()
 
     def read(
         self, layer: Shapes, shapes: Sequence[DrawnShape], images: Sequence[Searched], representatives: int
@@ -112,7 +115,6 @@ class RegionReader:
         """
         matrix = world_matrix(layer, self._viewer.layers.units)
         owners: dict[bytes, Owner] = {}
-        made: dict[tuple[object, ...], RegionPrompt] = {}
         prompts: list[RegionPrompt] = []
         indices: list[int] = []
         complaints: list[str] = []
@@ -127,19 +129,21 @@ class RegionReader:
             axes = axes_of(prompt.plane)
             size = plane_shape(searched.image, axes)
             vertices = np.ascontiguousarray(places[:, list(axes)])
-            key = (prompt.source, prompt.plane, prompt.label, representatives, size, shape.kind, vertices.tobytes())
-            if key in self._made:
-                made[key] = self._made[key]
-            elif key not in made:
-                try:
-                    region = Region.drawn(shape.kind, vertices, size)
-                except (OutsideImageError, RegionError) as error:
-                    complaints.append(f"Region {number} on {searched.name}: {error}")
-                    continue
-                made[key] = RegionPrompt(prompt.source, region, prompt.plane, prompt.label, representatives)
-            prompts.append(made[key])
+            drawn = (size, shape.kind, vertices.tobytes())
+            try:
+                region = self._regions.get(drawn) or Region.drawn(shape.kind, vertices, size)
+            except (OutsideImageError, RegionError) as error:
+                complaints.append(f"Region {number} on {searched.name}: {error}")
+                continue
+            self._regions[drawn] = region
+            key = (prompt.source, prompt.plane, prompt.label, representatives, drawn)
+            read = self._made.get(key) or RegionPrompt(
+                prompt.source, region, prompt.plane, prompt.label, representatives
+            )
+            self._made[key] = read
+            prompts.append(read)
             indices.append(number - 1)
-        self.owners, self._made = owners, made
+        self.owners = owners
         return RegionReading(tuple(prompts), tuple(complaints), indices=tuple(indices))
 
     def _place(

@@ -163,7 +163,9 @@ class Regions:
         def done(outline: NDArray[np.float64]) -> str:
             if not len(outline):
                 return f"{name} has no object {value} on the plane on screen. Pick one with the dropper (5)."
-            self._add(labels, outline, plane, reference)
+            there = self._add(labels, outline, plane, reference)
+            if there is not None:
+                return f"Object {value} of {name} is a region already: number {there + 1}, which is selected now."
             said = f"Object {value} of {name} is a region now."
             if other_size:
                 said += " This layer is of another size than the images: the object counts where it lies on screen."
@@ -171,7 +173,8 @@ class Regions:
 
         self.outlining.start(work, done)
 
-    def _add(self, labels: Labels, outline: NDArray[np.float64], plane: PlaneIndex, reference: Image) -> None:
+    def _add(self, labels: Labels, outline: NDArray[np.float64], plane: PlaneIndex, reference: Image) -> int | None:
+        """Add an outline of an object; where it is there already, select and return which it is."""
         axes = axes_of(plane)
         places = np.zeros((len(outline), labels.ndim))
         places[:, list(axes)] = outline
@@ -180,8 +183,9 @@ class Regions:
         world = apply(world_matrix(labels, units), places)
         active = self._viewer.layers.selection.active
         layer = self._holder.ensure(reference)
-        self._holder.add_outline(to_data(layer, world, units, self._viewer.dims.point))
+        there = self._holder.add_outline(to_data(layer, world, units, self._viewer.dims.point))
         self._viewer.layers.selection.active = active  # the next object is picked there
+        return there
 
     def put(
         self,

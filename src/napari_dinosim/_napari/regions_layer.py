@@ -134,14 +134,23 @@ class RegionsLayer:
         lift(self._viewer, self.layer)
         return self.layer
 
-    def add_outline(self, outline: NDArray[np.float64]) -> None:
+    def add_outline(self, outline: NDArray[np.float64]) -> int | None:
         """Add an outline, (n, ndim) in data coordinates of the layer, as a closed path.
+
+        Where just this path is there already, it is selected instead, and its index returned.
 
         napari draws a path of thousands of vertices in milliseconds; to fill a polygon of as many takes it seconds, and
         fails where the polygon touches itself.
         """
-        if self.layer is not None:
-            self.layer.add_paths(np.concatenate([outline, outline[:1]]))
+        if self.layer is None:
+            return None
+        path = np.concatenate([outline, outline[:1]])
+        for index, shape in enumerate(self.shapes()):
+            if shape.vertices.shape == path.shape and np.allclose(shape.vertices, path, rtol=0, atol=1e-3):
+                self.layer.selected_data = {index}
+                return index
+        self.layer.add_paths(path)
+        return None
 
     def put(self, shapes: Sequence[DrawnShape], notes: Sequence[Mapping[str, Any]], *, append: bool) -> None:
         """Add shapes, or put them in the place of all that are there; one step of the history."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari.layers import Labels
-from qtpy.QtWidgets import QComboBox, QGridLayout, QLabel, QPushButton, QSizePolicy, QSpinBox, QWidget
+from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QSpinBox, QWidget
 
 from napari_dinosim._napari.guard import guarded
+from napari_dinosim._napari.laying import allow
+from napari_dinosim._napari.names_box import NamesBox
 from napari_dinosim._napari.region_labels import RegionLabels
 from napari_dinosim._napari.roles import WINNER, key_of, role
 from napari_dinosim._napari.section import Section
@@ -20,6 +22,10 @@ OFFERED = min(8, MOST_REPRESENTATIVES)
 """More representatives than this are found by no eye."""
 
 NO_LABELS = "no Labels layer"
+WHY_NOT = (
+    "There is no Labels layer to take an object from. Open one, of Cellpose or StarDist say, or make labels in the "
+    "section Segment."
+)
 
 DRAW_TIP = (
     "Make the layer 'DINOSim regions', or take it up again, and draw: polygon, rectangle, ellipse or path. What looks "
@@ -49,7 +55,10 @@ class RegionsSection(Section):
         super().__init__("Look for what is in a region: a shape that you draw, or an object of a Labels layer.")
         self._controller, self._regions = controller, controller.regions
         self.draw, self.use = QPushButton("Draw regions"), QPushButton("Use selected object")
-        self.labels, self.count = QComboBox(), QSpinBox()
+        self.labels, self.count = (
+            NamesBox("Labels layer", "The Labels layer that the object is taken from."),
+            QSpinBox(),
+        )
         self._arrange()
         self.draw.clicked.connect(guarded(self._draw))
         self.use.clicked.connect(guarded(self._use))
@@ -70,10 +79,6 @@ class RegionsSection(Section):
         self.draw.setShortcut("Alt+R")
         self.use.setShortcut("Alt+O")
         self.draw.setToolTip(DRAW_TIP)
-        self.use.setToolTip(OBJECT_TIP)
-        self.labels.setToolTip("The Labels layer that the object is taken from.")
-        self.labels.setAccessibleName("Labels layer")
-        self.labels.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.count.setRange(1, OFFERED)
         self.count.setToolTip(COUNT_TIP)
         self.count.setAccessibleName("Representatives of each region")
@@ -100,14 +105,12 @@ class RegionsSection(Section):
         chosen, active = self.labels.currentData(), self._list.selection.active
         if isinstance(active, Labels):
             chosen = key_of(active)
-        self.labels.clear()
-        for layer in here:
-            self.labels.addItem(layer.name, key_of(layer))
-        self.labels.setCurrentIndex(max(0, self.labels.findData(chosen)))
+        why_not = "" if here else WHY_NOT
+        names: dict[str | None, str] = {key_of(layer): layer.name for layer in here}
         if not here:
-            self.labels.addItem(NO_LABELS)
-        for control in (self.labels, self.use):
-            control.setEnabled(bool(here))
+            names[None] = NO_LABELS
+        self.labels.offer(names, chosen, why_not)
+        allow(self.use, OBJECT_TIP, why_not)
         self.count.blockSignals(True)
         self.count.setValue(self._regions.representatives)
         self.count.blockSignals(False)

@@ -197,10 +197,10 @@ def _plane(labels: Any, plane: PlaneIndex, found: PatchEmbeddings) -> PlaneView:
         sizes, shape = split_shape(labels.shape, axes_of(plane))
         if shape == found.grid.image_shape and all(at < size for at, size in zip(index, sizes, strict=True)):
             return PlaneView(labels, plane)
-    where = f" at plane {_times(index)}" if index else ""
+    where = f" at plane {times(index)}" if index else ""
     raise SelectionError(
-        f"labels: found a shape of {_times(labels.shape)}, which is not of the image's "
-        f"{_times(found.grid.image_shape)} pixels{where}. Choose the image that these labels were made of."
+        f"labels: found a shape of {times(labels.shape)}, which is not of the image's "
+        f"{times(found.grid.image_shape)} pixels{where}. Choose the image that these labels were made of."
     )
 
 
@@ -233,5 +233,6 @@ def _known(labels: NDArray[Any]) -> str:
     return f"expected one of {len(labels)}, from {labels[0]} to {labels[-1]}" if len(labels) else "there is none"
 
 
-def _times(shape: Iterable[int]) -> str:
+def times(shape: Iterable[int]) -> str:
+    """Write a shape as people do: ``"48 × 80"``."""
     return " × ".join(map(str, shape))
