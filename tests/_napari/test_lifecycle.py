@@ -15,10 +15,13 @@ from events import spin
 from napari_dinosim._napari import registry
 from napari_dinosim._napari.controller import Controller
 from napari_dinosim._napari.encoder_choices import patch_size
+from napari_dinosim._napari.features import Features
 from napari_dinosim._napari.map_section import MapSection
+from napari_dinosim._napari.matching import Matching
 from napari_dinosim._napari.prompts_section import PromptsSection
 from napari_dinosim._napari.widget import DinosimWidget
 from napari_dinosim.loading import EncoderChoice, EncoderSlot
+from napari_dinosim.records.tools import MatchChoices
 from pictures import colours, greys
 
 SHAPE = (100, 150)
@@ -186,3 +189,36 @@ def test_layers_are_removed_in_a_window(desk, encoders, name):
     found.viewer.layers.clear()  # adding one would crash: vispy, in software OpenGL, after points were removed
     spin(0.1)
     assert found.lines() == []
+
+
+@pytest.mark.parametrize("turn", range(4))  # napari goes through what is selected in the order of a set: any
+def test_all_layers_can_be_selected_and_deleted_at_once(bench, turn):
+    """Maps, grids and matches go with their images, and are selected too: none is gone when its turn comes."""
+    layers = bench.viewer.layers
+    for _ in range(turn):
+        Image(np.zeros((2, 2)))  # other layers have other hashes
+    first = bench.add(colours(100, 150), name="first")
+    bench.add(colours(90, 60, 1), name="second", translate=(0, 200))
+    bench.start()
+    for label, place in (("root", (20, 30)), ("stem", (60, 70))):
+        bench.controller.prompts.labels.book.add(label)
+        bench.point(first, place)
+    bench.show_patches(True)
+    matching = Matching(bench.controller)
+    matching.find(MatchChoices(k=3))
+    assert spin(10, lambda: len(bench.ours("matches")) == 2 and not matching.task.running)
+    features = Features(bench.controller)
+    features.show_colours()
+    assert spin(10, lambda: len(bench.ours("pca colours")) == 2 and not features.colours.running)
+    layers.selection = set(layers)
+    layers.remove_selected()
+    assert spin(5, lambda: not [*layers]), [*layers]
+    matching.shutdown()
+    features.shutdown()
+
+
+def test_a_new_layer_leaves_all_in_hand_that_were(bench):
+    first, second = (bench.add(colours(60, 90, seed), name=f"{seed}") for seed in range(2))
+    bench.viewer.layers.selection = {first, second}
+    bench.show_patches(True)
+    assert set(bench.viewer.layers.selection) == {first, second}

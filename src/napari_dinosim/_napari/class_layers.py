@@ -16,7 +16,7 @@ from napari_dinosim._napari.layer_looks import dress
 from napari_dinosim._napari.lazy_map import LazyMap, PatchValues, pyramid_steps, refuse_drawing
 from napari_dinosim._napari.map_looks import kept_looks, looks_of, redress
 from napari_dinosim._napari.maps import REAL_PIXELS
-from napari_dinosim._napari.results import put
+from napari_dinosim._napari.results import put, take_away
 from napari_dinosim._napari.roles import CLASS_MAP, MARK, WINNER, is_ours, key_of, mark
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class ClassLayers:
             gone = found is None or key not in self._session.inputs
             if (not known and not waits) or gone or tuple(layer.data.shape) != shape:
                 self._keep_looks(key, label, layer)
-                self._viewer.layers.remove(layer)
+                take_away(self._viewer, layer)
         if found is None or key not in self._session.inputs:
             return
         held = self.layers(key)

@@ -21,7 +21,7 @@ QUIET_MS = 120
 """It is reckoned when nothing has changed for so long."""
 
 TIP = (
-    "What the ticked images come to with the choices made: embeddings (one for each patch, or for each value in a "
+    "What the checked images come to with the choices made: embeddings (one for each patch, or for each value in a "
     "finer map), the memory that they take, and the time that the missing ones will take at the speed measured last."
 )
 
@@ -57,7 +57,7 @@ class CostLine(QLabel):
             signal.disconnect(self._on_change, missing_ok=True)
 
     def reckon(self) -> None:
-        """Say what the ticked images come to."""
+        """Say what the checked images come to."""
         self.setText(self._words())
         self.setVisible(bool(self.text()))
 

@@ -19,7 +19,7 @@ from napari_dinosim._napari.image_watch import ImageWatch
 from napari_dinosim._napari.inputs import fingerprint
 from napari_dinosim._napari.lazy_map import LazyMap, PatchValues, pyramid_steps
 from napari_dinosim._napari.maps import REAL_PIXELS
-from napari_dinosim._napari.results import find, put
+from napari_dinosim._napari.results import find, put, take_away
 from napari_dinosim._napari.roles import CLUSTERS, COLOURS, MARK, PREVIEW, SEGMENTS, is_ours, key_of, mark
 from napari_dinosim.planes import index_of
 
@@ -208,7 +208,7 @@ class FeatureLayers:
                 if _edited(layer):
                     _leave(layer)
                 else:
-                    layers.remove(layer)
+                    take_away(self._controller.viewer, layer)
         self.swept.emit()
 
     def _placed(self, image: Image) -> None:

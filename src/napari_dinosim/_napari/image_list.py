@@ -20,7 +20,7 @@ KEY = Qt.ItemDataRole.UserRole
 FEWEST_ROWS, MOST_ROWS = 2, 5
 """Room for so many images; more are scrolled to."""
 TIP = (
-    "Images that are embedded and searched. Tick with the mouse, or select and press Space. Select several with Ctrl "
+    "Images that are embedded and searched. Check with the mouse, or select and press Space. Select several with Ctrl "
     "or Shift, to compose them as channels or to choose their intensities."
 )
 
@@ -32,7 +32,7 @@ class ImageList(QListWidget):
     """
 
     check_requested = Signal(str, bool)
-    """A person ticks an image, or takes the tick away: its key, and which."""
+    """A person checks an image, or unchecks it: its key, and which."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

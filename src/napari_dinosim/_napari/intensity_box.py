@@ -57,7 +57,7 @@ class IntensityBox(Section):
 
     def _arrange(self) -> None:
         self.shared.setToolTip(
-            "One range of intensities for all ticked images, so that a query means the same in each: from the lowest "
+            "One range of intensities for all checked images, so that a query means the same in each: from the lowest "
             "to the highest that any of them would have by itself."
         )
         self.mode.setAccessibleName("How intensities are read")

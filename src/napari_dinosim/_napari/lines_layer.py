@@ -13,7 +13,7 @@ from napari.utils.colormaps.categorical_colormap import CategoricalColormap
 
 from napari_dinosim._napari.coordinates import to_world
 from napari_dinosim._napari.jumping import point_in
-from napari_dinosim._napari.results import find, put
+from napari_dinosim._napari.results import find, put, take_away
 from napari_dinosim._napari.roles import LINES, MARK, key_of, mark
 from napari_dinosim.planes import axes_of
 
@@ -85,7 +85,7 @@ class LinesLayer:
         """Remove the layer."""
         layer = self.find()
         if layer is not None:
-            self._viewer.layers.remove(layer)
+            take_away(self._viewer, layer)
 
     def show(self, pairs: Sequence[Pair], images: Mapping[str, Image]) -> str:
         """Bring the layer up to date; its looks stay as a person chose them.

@@ -16,7 +16,7 @@ from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.layer_looks import dress
 from napari_dinosim._napari.lazy_map import LazyMap, pixels_under, pyramid_steps
 from napari_dinosim._napari.map_looks import kept_looks, looks_of
-from napari_dinosim._napari.results import find, put
+from napari_dinosim._napari.results import find, put, take_away
 from napari_dinosim._napari.roles import COLOURS, MAP, key_of, mark
 from napari_dinosim._napari.searched import Searched
 from napari_dinosim.planes import LAST
@@ -165,8 +165,7 @@ class MapLayers:
         if layer is not None:
             self._let_go(key)
             del self._layers[key]
-            if layer in self._viewer.layers:
-                self._viewer.layers.remove(layer)
+            take_away(self._viewer, layer)
 
     def look(self, key: str) -> dict[str, Any]:
         """How the map over an image looks, or did before it went; empty where there was none."""

@@ -11,7 +11,7 @@ from napari.utils.colormaps.standardize_color import transform_color
 
 from napari_dinosim._napari.coordinates import place_like, placement, plane_of, plane_shape
 from napari_dinosim._napari.jumping import point_in
-from napari_dinosim._napari.results import find, put
+from napari_dinosim._napari.results import find, lift, put, take_away
 from napari_dinosim._napari.roles import MATCHES, is_ours, key_of, mark
 from napari_dinosim.analysis.matches import Match
 
@@ -105,7 +105,7 @@ class MatchLayers:
         key, there = found.key, tuple(matches)
         layer, before = self.find(key), self._shown.pop(key, None)
         if layer is not None and (not there or layer.ndim != found.image.ndim):
-            self._viewer.layers.remove(layer)
+            take_away(self._viewer, layer)
             layer = None
         if not there:
             return
@@ -121,7 +121,7 @@ class MatchLayers:
             _style(layer, _size(found.image), np.array(rows), in_hand)
         layer.text.visible = len(there) <= MOST_TEXTS
         self._shown[key] = Shown(layer, found.name, there, current)
-        self._raise(layer)
+        lift(self._viewer, layer)
         layer.editable = False  # the list is the truth; writing data makes it editable again
 
     def _write(self, found: Searched, layer: Points | None, matches: Sequence[Match]) -> Points:
@@ -165,18 +165,11 @@ class MatchLayers:
         layer = self.find(key)
         self._shown.pop(key, None)
         if layer is not None:
-            self._viewer.layers.remove(layer)
+            take_away(self._viewer, layer)
 
     def _covering(self) -> list[Image | Labels]:
         """Layers that rings would be covered or tinted by: all images, maps and labels."""
         return [layer for layer in self._viewer.layers if isinstance(layer, Image | Labels)]
-
-    def _raise(self, layer: Points) -> None:
-        """Bring a layer above images and labels that came later."""
-        layers = self._viewer.layers
-        top = max(layers.index(other) for other in self._covering())
-        if layers.index(layer) < top:
-            layers.move(layers.index(layer), top + 1)
 
     def _make(self, found: Searched, points: np.ndarray[Any, Any], features: dict[str, Any]) -> Points:
         beside = np.full(found.image.ndim, -BESIDE * _size(found.image))

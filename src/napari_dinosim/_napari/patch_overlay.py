@@ -8,7 +8,8 @@ import numpy as np
 from napari.layers import Shapes
 
 from napari_dinosim._napari.coordinates import world_matrix
-from napari_dinosim._napari.roles import MARK, PATCHES, REGIONS, claim, is_ours, key_of, mark
+from napari_dinosim._napari.results import put, take_away
+from napari_dinosim._napari.roles import MARK, PATCHES, REGIONS, is_ours, key_of, mark
 from napari_dinosim.planes import LAST, axes_of
 
 if TYPE_CHECKING:
@@ -121,12 +122,8 @@ class PatchOverlay:
         if self.layer is None or self._shown != (key_of(image), grid):
             self.hide()
             self.layer = self._make(image)
-            claim(self.layer)
             self._shown = key_of(image), grid  # before the layer list tells anyone of it
-            layers = self._viewer.layers
-            active = layers.selection.active
-            layers.append(self.layer)
-            layers.selection.active = active
+            put(self._viewer, self.layer)
         place = self._place(image)
         drawn = repr((place, queried))
         if drawn == self._drawn:
@@ -150,7 +147,7 @@ class PatchOverlay:
         """Remove the layer, where there is one, or one that an earlier widget left."""
         self.layer, self._shown, self._drawn = None, None, ""
         for layer in [layer for layer in self._viewer.layers if is_ours(layer, PATCHES)]:
-            self._viewer.layers.remove(layer)
+            take_away(self._viewer, layer)
 
     def zoom(self) -> None:
         """Keep the lines as wide on screen as they were."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from napari.layers import Image, Labels
+from qtpy.QtCore import QTimer
 
-from napari_dinosim._napari.roles import MARK, claim, is_ours
+from napari_dinosim._napari.guard import guarded
+from napari_dinosim._napari.roles import LEAVING, MARK, claim, is_ours
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,6 +33,26 @@ def find(viewer: ViewerModel, kind: str, source: str) -> Layer | None:
     return next(held, None)
 
 
+def take_away(viewer: ViewerModel, layer: Layer) -> None:
+    """Remove a layer that has become useless, because another one is gone, say.
+
+    One that is selected is removed a turn of the event loop later: napari may be about to remove all that are selected,
+    one after the other, and fails where one of them is gone.
+    """
+    if layer not in viewer.layers:
+        return
+    if layer in viewer.layers.selection:
+        layer.metadata[MARK] = {"role": LEAVING}
+        QTimer.singleShot(0, guarded(partial(_remove, viewer, layer)))
+    else:
+        _remove(viewer, layer)
+
+
+def _remove(viewer: ViewerModel, layer: Layer) -> None:
+    if layer in viewer.layers:
+        viewer.layers.remove(layer)
+
+
 def lift(viewer: ViewerModel, layer: Layer) -> None:
     """Bring a layer of points or shapes above the images, maps and labels that came later and cover it."""
     layers: LayerList = viewer.layers
@@ -39,7 +62,7 @@ def lift(viewer: ViewerModel, layer: Layer) -> None:
 
 
 def put(viewer: ViewerModel, layer: Layer, above: Iterable[Layer] = ()) -> None:
-    """Add a marked layer right above others; the person goes on with the layer that was in hand.
+    """Add a marked layer right above others; the person goes on with the layers that were in hand.
 
     Parameters
     ----------
@@ -51,7 +74,10 @@ def put(viewer: ViewerModel, layer: Layer, above: Iterable[Layer] = ()) -> None:
     """
     claim(layer)
     layers: LayerList = viewer.layers
-    active = layers.selection.active
+    active, selected = layers.selection.active, set(layers.selection)
     below = [layers.index(other) for other in above if other in layers]
     layers.insert(max(below) + 1 if below else len(layers), layer)
-    layers.selection.active = active
+    if len(selected) > 1:
+        layers.selection = selected
+    else:
+        layers.selection.active = active

@@ -17,6 +17,8 @@ CLASS_MAP, WINNER = "class map", "winning classes"
 COLOURS, CLUSTERS = "pca colours", "clusters"
 MATCHES, LINES, LIKE = "matches", "correspondence", "objects like one"
 SEGMENTS, PREVIEW = "labels", "preview of labels"
+LEAVING = "leaving"
+"""Of no use any more, and removed in a moment."""
 
 
 def role(layer: Layer) -> str | None:

@@ -12,6 +12,7 @@ from superqt.utils import qdebounced, qthrottled
 from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.lazy_map import PatchValues
 from napari_dinosim._napari.mapped import gather
+from napari_dinosim._napari.results import take_away
 from napari_dinosim._napari.roles import MARK, PREVIEW, is_image, is_ours
 from napari_dinosim._napari.segment_looks import colours_of, dress, in_bytes
 from napari_dinosim._napari.segment_words import NO_MAP, Found, said
@@ -159,7 +160,7 @@ class SegmentPreview:
         self._shown = {key: shown for key, shown in self._shown.items() if key in self._wanted}
         layers = self._controller.viewer.layers
         for layer in [one for one in layers if is_ours(one, PREVIEW) and one.metadata[MARK]["source"] not in keys]:
-            layers.remove(layer)
+            take_away(self._controller.viewer, layer)
 
     def _show(self, one: Mapped, segments: Segments | None, recipe: Segmentation) -> bool:
         """Show the labels of an image; whether napari had to make a layer for it, which takes its time."""

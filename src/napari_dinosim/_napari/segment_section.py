@@ -147,8 +147,8 @@ class SegmentSection(Section):
         self.size.editingFinished.connect(change)
         for box in (self.method, self.scale, self.objects, self.detail):
             box.activated.connect(change)
-        for tick in (self.holes, self.edges):
-            tick.clicked.connect(change)
+        for switch in (self.holes, self.edges):
+            switch.clicked.connect(change)
         self.preview.clicked.connect(guarded(self.segmenting.preview.switch))
         self.segmenting.preview.told.connect(self._say)
         self.segmenting.made.connect(self._made)
