@@ -358,7 +358,9 @@ def test_the_section_shows_the_scale_and_says_where_nothing_matches(desk):
 
 
 def test_the_bar_and_the_rows_tell_scores_of_classes_and_of_negatives(desk):
-    layer = Image(striped(), name="a")
+    image = striped()
+    image[:, 80:] = 10, 250, 200  # nearer to the one class than to the other
+    layer = Image(image, name="a")
     found = desk(layer)
     section = found.unfold(ScoresSection)
     found.start()
@@ -371,6 +373,10 @@ def test_the_bar_and_the_rows_tell_scores_of_classes_and_of_negatives(desk):
     assert spin(3, lambda: section.bar.middle.text() == "cosine · root")
     scores = found.session.shown_map(key, "root").scores
     assert (section.bar.low.text(), section.bar.high.text()) == (f"{scores.min():.2f}", f"{scores.max():.2f}")
+    assert scores.min() < found.session.shown_map(key).scores.min() - 0.05, "the bar could be of either"
+    found.viewer.layers.selection.active.contrast_limits = (0.5, 1)  # of this layer, not of the one map
+    middle = scores.min() + (scores.max() - scores.min()) / 2
+    assert spin(3, lambda: section.bar.low.text() == f"{middle:.2f}"), (section.bar.low.text(), middle)
     tip = found.widget.images.item(0).toolTip()
     assert tip.split("\n")[1:] == ["root: best 1.00", "stem: best 1.00"]
     book.choose("negative")

@@ -10,7 +10,14 @@ from qtpy.QtTest import QTest
 
 from events import spin
 from napari_dinosim._napari.encoder_section import EncoderSection
+from napari_dinosim._napari.features_section import FeaturesSection
+from napari_dinosim._napari.figure_section import FigureSection
+from napari_dinosim._napari.matches_section import MatchesSection
+from napari_dinosim._napari.objects_section import ObjectsSection
+from napari_dinosim._napari.segment_section import SegmentSection
 from napari_dinosim._napari.widget import DinosimWidget
+from napari_dinosim.analysis.recipe import Segmentation
+from napari_dinosim.records.tools import ClusterChoices, FigureChoices, MatchChoices, ToolChoices
 from pictures import colours, greys
 
 SHAPE = (100, 150)
@@ -29,6 +36,27 @@ def test_start_makes_the_prompts_layer_ready_for_clicks(desk):
     found.viewer.layers.selection.active = found.viewer.layers["a"]
     found.start()
     assert (found.prompts.mode, found.viewer.layers.selection.active) == ("add", found.prompts)
+
+
+def test_open_sections_show_the_choices_of_a_file(desk):
+    found = desk(Image(np.zeros((48, 80), np.uint8)))
+    kinds = (SegmentSection, MatchesSection, ObjectsSection, FeaturesSection, FigureSection)
+    segment, matches, objects, features, figure = map(found.unfold, kinds)
+    found.controller.tools.restore(
+        ToolChoices(
+            segmentation=Segmentation(0.37, fill_holes=True),
+            matches=MatchChoices(k=7),
+            likeness=0.61,
+            clusters=ClusterChoices(count=9),
+            figure=FigureChoices(dpi=123),
+        )
+    )
+    assert segment.slider.value() == pytest.approx(0.37)
+    assert segment.holes.isChecked()
+    assert matches.count.value() == 7
+    assert objects.least.value() == pytest.approx(0.61)
+    assert features.count.value == 9
+    assert figure.dpi.value == 123
 
 
 def test_progress_time_left_and_cancel_within_one_tile(desk, encoders):
