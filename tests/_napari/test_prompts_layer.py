@@ -36,7 +36,10 @@ def left_out(**counts):
             Reading((PROMPT, NOT_THIS), ("a", "b")),
             "Searching for what is under 1 point in 2 images, unlike what is under 1 negative point.",
         ),
-        (left_out(ABSENT=1), "1 point on an image that is not open: left out until moved."),
+        (
+            left_out(ABSENT=1),
+            "1 point of an image that was not there when the session was opened: left out until moved.",
+        ),
         (
             left_out(REFUSED=1),
             "1 point left out until moved: in 3-D or in the grid, a place says nothing of the image meant.",

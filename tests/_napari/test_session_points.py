@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from events import spin
+from napari_dinosim._napari.absent import RecordKeys
 from napari_dinosim._napari.point_records import describe_points, put_points
 from napari_dinosim._napari.region_records import describe_regions, put_regions
 from napari_dinosim.loading import EncoderChoice
@@ -35,12 +36,12 @@ def at(bench):
 
 
 def session(at) -> SessionRecord:
-    names = {one.key: one.image.name for one in at.controller.offering.all()}
+    keys = RecordKeys({one.key: one.image.name for one in at.controller.offering.all()})
     return SessionRecord(
         encoder=EncoderRecord(EncoderChoice("builtin")),
         images=(record_image("a", IMAGE),),
-        prompts=describe_points(at.controller, names),
-        regions=describe_regions(at.controller, names),
+        prompts=describe_points(at.controller, keys),
+        regions=describe_regions(at.controller, keys),
     )
 
 

@@ -160,9 +160,15 @@ def test_points_on_an_image_that_is_left_out_stay_and_are_no_other_images(desk, 
     assert len(found.session.prompts) == 1
     [prompt] = found.session.prompts
     assert (round(prompt.y), round(prompt.x)) == (20, 30)
-    told = "Session opened: 2 points. 1 of them on images that are not here: nothing is searched for there."
+    told = (
+        "Session opened: 2 points. 1 of them on images, or planes of them, that are not here: nothing is searched for "
+        "there."
+    )
     assert found.widget.message.value == told
-    assert found.viewer.status == "1 point on an image that is not open: left out until moved."
+    assert (
+        found.viewer.status
+        == "1 point of an image that was not there when the session was opened: left out until moved."
+    )
 
 
 def test_files_and_samples_lie_on_each_other_as_they_did(desk, folder, monkeypatch):

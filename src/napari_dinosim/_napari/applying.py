@@ -86,11 +86,11 @@ def apply_session(
 
 
 def _said(points: int, regions: int, absent: int, lost: int, left: int) -> str:
-    """Say what came of it: how many are on images that are not here, and how many were lost with them."""
-    text = f"Session opened: {counted(points, 'point')}"
-    text += f" and {counted(regions, 'region')}." if regions else "."
+    """Say what came of it: how many lie on what is not here, and how many were lost with it."""
+    there = [counted(points, "point")] if points or not regions else []
+    text = f"Session opened: {' and '.join([*there, *([counted(regions, 'region')] if regions else [])])}."
     if absent:
-        text += f" {absent} of them on images that are not here: nothing is searched for there."
+        text += f" {absent} of them on images, or planes of them, that are not here: nothing is searched for there."
     if lost:
         text += f" {lost} left out, whose image is not here."
     return text + (f" {counted(left, 'other image')} left unchecked." if left else "")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_dinosim._napari.absent import absent_owner
 from napari_dinosim._napari.coordinates import apply, spatial_shape, to_data, world_matrix
 from napari_dinosim._napari.layer_labels import COLUMN
 from napari_dinosim._napari.reading import ABSENT, Owner
@@ -17,9 +19,9 @@ from napari_dinosim.records.values import Place, PromptRecord
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from napari.layers import Image
     from numpy.typing import NDArray
 
+    from napari_dinosim._napari.absent import RecordKeys
     from napari_dinosim._napari.controller import Controller
     from napari_dinosim._napari.searched import Searched
     from napari_dinosim.planes import PlaneIndex
@@ -27,15 +29,8 @@ if TYPE_CHECKING:
     from napari_dinosim.records.values import SessionRecord
 
 
-def describe_points(controller: Controller, names: Mapping[str, str]) -> tuple[PromptRecord, ...]:
-    """Describe the points, those that are no prompts at the moment among them.
-
-    Parameters
-    ----------
-    controller : Controller
-    names : mapping of str to str
-        Keys of images in the record, by their keys here.
-    """
+def describe_points(controller: Controller, keys: RecordKeys) -> tuple[PromptRecord, ...]:
+    """Describe the points, those that are no prompts at the moment among them."""
     layer = controller.prompts.layer
     if layer is None:
         return ()
@@ -48,16 +43,17 @@ def describe_points(controller: Controller, names: Mapping[str, str]) -> tuple[P
     records = []
     for index in range(len(points)):
         noted = {str(name): scalar(value) for name, value in features[index].items()}
-        place: Place | None
+        place: Place | None = None
+        owner, label = owners[index], _label(noted)
         if index in prompts:
             prompt = prompts[index]
-            at = place_of(prompt)
-            place, label = Place(names[prompt.source], at.y, at.x, at.plane), prompt.label
-        else:
-            place, label = _left_out(controller, owners[index], world[index], names), _label(noted)
+            place, label = replace(place_of(prompt), image=keys.here[prompt.source]), prompt.label
+        elif owner is not None and (kept := kept_places(controller, owner, world[index, None], keys)) is not None:
+            ((y, x),) = kept[1]
+            place = Place(kept[0], y, x, owner.plane)
         finite = tuple(float(c) for c in world[index]) if np.isfinite(world[index]).all() else None
         if place is not None or finite is not None:
-            records.append(PromptRecord(place, label, finite, noted))
+            records.append(PromptRecord(place, label, finite, noted, owner is not None and place is None))
     return tuple(records)
 
 
@@ -79,8 +75,8 @@ def put_points(
     Returns
     -------
     placed, absent, lost : int
-        How many points; of those placed how many are of an image that is not here, and how many more are, of which
-        nothing else is known.
+        How many points; of those placed how many are of an image that is not here, or lacks the plane, and how many
+        more are, of which nothing else is known.
     """
     layer = controller.prompts.layer
     assert layer is not None
@@ -89,11 +85,15 @@ def put_points(
     owners: list[Owner | None] = []
     features: list[dict[str, Scalar]] = []
     for prompt in record.prompts:
-        found = None if prompt.place is None else images.get(prompt.place.image)
-        world, owner = None, None if prompt.place is None else Owner(ABSENT, prompt.place.plane)
-        if found is not None and (at := prompt.place) is not None:
-            placed, owner = in_image(found, at.plane, np.array([[at.y, at.x]]), units)
-            world = None if placed is None else placed[0]
+        world: NDArray[np.float64] | None = None
+        owner = Owner(ABSENT, ()) if prompt.kept_out else None
+        if (at := prompt.place) is not None:
+            found = images.get(at.image)
+            placed = None if found is None else in_image(found, at.plane, np.array([[at.y, at.x]]), units)
+            if placed is None:
+                owner = absent_owner(record, at.image, found, at.plane, [(at.y, at.x)])
+            else:
+                (world,), owner = placed
         if world is None and prompt.world is not None:
             world = np.asarray(prompt.world)
         if world is None:
@@ -110,7 +110,7 @@ def put_points(
 
 def in_image(
     found: Searched, plane: PlaneIndex, places: NDArray[np.float64], units: Any
-) -> tuple[NDArray[np.float64] | None, Owner | None]:
+) -> tuple[NDArray[np.float64], Owner] | None:
     """World coordinates of places of a plane, and whose they are there; nothing where the image has no such plane now.
 
     Parameters
@@ -124,12 +124,12 @@ def in_image(
 
     Returns
     -------
-    world : ndarray of shape (n, ndim), optional
-    owner : Owner, optional
+    world : ndarray of shape (n, ndim)
+    owner : Owner
     """
     image = found.image
     if not is_plane(plane, spatial_shape(image)):
-        return None, None
+        return None
     along, index = axes_of(plane), index_of(plane)
     data = np.zeros((len(places), image.ndim))
     data[:, others(image.ndim, along)] = index
@@ -137,17 +137,34 @@ def in_image(
     return apply(world_matrix(image, units), data), Owner(found.key, plane)
 
 
-def _left_out(
-    controller: Controller, owner: Owner | None, world: NDArray[np.float64], names: Mapping[str, str]
-) -> Place | None:
-    """Return the place of a point in the image that it keeps to, which is not checked at the moment."""
-    found = None if owner is None or owner.key not in names else controller.offering.find(owner.key)
-    if owner is None or found is None or not np.isfinite(world).all():
+def kept_places(
+    controller: Controller, owner: Owner, world: NDArray[np.float64], keys: RecordKeys
+) -> tuple[str, tuple[tuple[float, float], ...]] | None:
+    """Return where something lies in the image that it keeps to, which is not searched at the moment, or not here.
+
+    Parameters
+    ----------
+    controller : Controller
+    owner : Owner
+    world : ndarray of shape (n, ndim)
+        Its places.
+    keys : RecordKeys
+
+    Returns
+    -------
+    key : str
+        Of the image in the record.
+    places : tuple of (y, x)
+        In pixels of the plane. None instead of both where nothing is known of the image.
+    """
+    if owner.origin is not None:
+        key = keys.of(owner.origin)
+        return None if key is None else (key, owner.origin.places)
+    found = controller.offering.find(owner.key) if owner.key in keys.here else None
+    if found is None or not np.isfinite(world).all():
         return None
-    image: Image = found.image
-    data = to_data(image, world, controller.viewer.layers.units, controller.viewer.dims.point)
-    y, x = data[list(axes_of(owner.plane))]
-    return Place(names[owner.key], float(y), float(x), owner.plane)
+    data = to_data(found.image, world, controller.viewer.layers.units, controller.viewer.dims.point)
+    return keys.here[owner.key], tuple((float(y), float(x)) for y, x in data[:, list(axes_of(owner.plane))])
 
 
 def _label(features: Mapping[str, Scalar]) -> str:

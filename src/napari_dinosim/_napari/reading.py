@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from napari.layers import Image
     from numpy.typing import NDArray
 
+    from napari_dinosim._napari.absent import Origin
     from napari_dinosim._napari.searched import Searched
     from napari_dinosim.planes import Axes, PlaneIndex
     from napari_dinosim.prompts import RegionPrompt
@@ -31,14 +32,15 @@ class LeftOut(Enum):
     REFUSED = "left out until moved: in 3-D or in the grid, a place says nothing of the image meant."
     OUTSIDE = "outside every checked image: nothing is searched for there."
     UNSEARCHED = "on an image that is not checked: left out until it is, or until moved."
-    ABSENT = "on an image that is not open: left out until moved."
+    ABSENT = "of an image that was not there when the session was opened: left out until moved."
 
 
 class Owner(NamedTuple):
-    """The image that a point belongs to, by its key, and the plane there."""
+    """The image that a point belongs to, by its key, and the plane there; of one that is not here, what is known."""
 
     key: str
     plane: PlaneIndex
+    origin: Origin | None = None
 
 
 NOBODY = Owner("", ())

@@ -27,13 +27,8 @@ if TYPE_CHECKING:
     from napari_dinosim._napari.regions_layer import DrawnShape
     from napari_dinosim._napari.searched import Searched
 
-REASONS = {
-    LeftOut.NOWHERE: "with NaN coordinates: left out. Delete or draw it anew.",
-    LeftOut.REFUSED: "left out until moved: in 3-D or in the grid, a place says nothing of the image meant.",
-    LeftOut.OUTSIDE: "outside every checked image: nothing is searched for there.",
-    LeftOut.UNSEARCHED: "on an image that is not checked: left out until it is, or until moved.",
-    LeftOut.ABSENT: "on an image that is not open: left out until moved.",
-}
+REASONS = {reason: reason.value for reason in LeftOut}
+REASONS[LeftOut.NOWHERE] = "with NaN coordinates: left out. Delete or draw it anew."
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_dinosim._napari.absent import absent_owner
 from napari_dinosim._napari.coordinates import apply, world_matrix
-from napari_dinosim._napari.point_records import in_image, scalar
+from napari_dinosim._napari.point_records import in_image, kept_places, scalar
 from napari_dinosim._napari.reading import ABSENT, Owner
 from napari_dinosim._napari.regions_layer import DrawnShape
 from napari_dinosim.records.drawn import RegionRecord
@@ -18,27 +19,21 @@ if TYPE_CHECKING:
     from napari.layers import Image
     from numpy.typing import NDArray
 
+    from napari_dinosim._napari.absent import RecordKeys
     from napari_dinosim._napari.controller import Controller
     from napari_dinosim._napari.searched import Searched
     from napari_dinosim.records.values import SessionRecord
 
 
-def describe_regions(controller: Controller, names: Mapping[str, str]) -> tuple[RegionRecord, ...]:
-    """Describe the regions, those that are no prompts at the moment among them.
-
-    Parameters
-    ----------
-    controller : Controller
-    names : mapping of str to str
-        Keys of images in the record, by their keys here.
-    """
+def describe_regions(controller: Controller, keys: RecordKeys) -> tuple[RegionRecord, ...]:
+    """Describe the regions, those that are no prompts at the moment among them."""
     layer = controller.regions.layer
     if layer is None:
         return ()
     matrix = world_matrix(layer, controller.viewer.layers.units)
     reading = controller.regions.read(controller.offering.checked())
     prompts = dict(zip(reading.indices, reading.prompts, strict=True))
-    noted = layer.features.to_dict("records")
+    noted, owners = layer.features.to_dict("records"), controller.regions.owners
     records = []
     for index, shape in enumerate(controller.regions.shapes()):
         world = apply(matrix, shape.vertices)
@@ -49,11 +44,18 @@ def describe_regions(controller: Controller, names: Mapping[str, str]) -> tuple[
             facts["world"] = tuple(tuple(map(float, vertex)) for vertex in world)
         elif index not in prompts:
             continue  # nothing is known of where it lies
+        owner = owners.get(shape.name)
         if index in prompts:
             prompt = prompts[index]
             vertices = np.asarray(prompt.region.vertices)
             facts["vertices"] = tuple((float(y), float(x)) for y, x in vertices)
-            facts |= {"image": names[prompt.source], "plane": tuple(int(i) for i in prompt.plane)}
+            facts |= {"image": keys.here[prompt.source], "plane": tuple(int(i) for i in prompt.plane)}
+        elif owner is not None:
+            kept = kept_places(controller, owner, world, keys)
+            if kept is None:
+                facts["kept_out"] = True
+            else:
+                facts |= {"image": kept[0], "vertices": kept[1], "plane": tuple(int(i) for i in owner.plane)}
         records.append(RegionRecord(**facts))
     return tuple(records)
 
@@ -77,19 +79,23 @@ def put_regions(
     Returns
     -------
     placed, absent, lost : int
-        How many; of those placed how many are of an image that is not here, and how many more are, of which nothing
-        else is known.
+        How many; of those placed how many are of an image that is not here, or lacks the plane, and how many more are,
+        of which nothing else is known.
     """
     units = controller.viewer.layers.units
     shapes: list[DrawnShape] = []
     owners: list[Owner | None] = []
     notes: list[Mapping[str, Any]] = []
     for region in record.regions:
-        found = None if region.image is None else images.get(region.image)
         world: NDArray[np.float64] | None = None
-        owner = None if region.image is None else Owner(ABSENT, region.plane)
-        if found is not None:
-            world, owner = in_image(found, region.plane, np.array(region.vertices), units)
+        owner = Owner(ABSENT, ()) if region.kept_out else None
+        if region.image is not None:
+            found = images.get(region.image)
+            placed = None if found is None else in_image(found, region.plane, np.array(region.vertices), units)
+            if placed is None:
+                owner = absent_owner(record, region.image, found, region.plane, region.vertices)
+            else:
+                world, owner = placed
         if world is None and region.world:
             world = np.array(region.world)
         if world is not None:

@@ -98,6 +98,11 @@ class Regions:
         """Undo and redo of regions."""
         return self._holder.undoing
 
+    @property
+    def owners(self) -> Mapping[bytes, Owner]:
+        """Whose the shapes are, by their names, as they were last read."""
+        return self._reader.owners
+
     def shapes(self) -> list[DrawnShape]:
         """Return all shapes, in their order."""
         return self._holder.shapes()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from napari_dinosim._napari.absent import RecordKeys, joined
 from napari_dinosim._napari.layer_looks import recorded
 from napari_dinosim._napari.point_records import describe_points
 from napari_dinosim._napari.region_records import describe_regions
 from napari_dinosim._napari.seen import SeenImage, see_image, sign_layers
+from napari_dinosim._napari.sentences import counted
 from napari_dinosim._napari.task import Task
 from napari_dinosim.records.files import save_query_record, save_session
 from napari_dinosim.records.making import embedded_by, loose_records, record_query
@@ -40,11 +42,14 @@ class Saving(Task):
         found = controller.offering.all()
         names = {one.key: one.image.name for one in found}
         images = [see_image(one, controller.offering, self._looks(one.key)) for one in found]
-        facts = self._facts(names)
+        keys = RecordKeys(names)
+        points, regions = describe_points(controller, keys), describe_regions(controller, keys)
+        facts = self._facts()
 
         def work(job: Job[Path]) -> Path:
-            records = _described(images, job, path.absolute().parent)
-            return save_session(SessionRecord(images=records, **facts), path, overwrite=True)
+            folder = path.absolute().parent
+            found = joined(_described(images, job, folder), keys.absent, points, regions, folder)
+            return save_session(SessionRecord(**found, **facts), path, overwrite=True)
 
         self.start(work, lambda saved: f"Session saved in {saved}.", "Cancelled; nothing was saved.")
 
@@ -57,29 +62,26 @@ class Saving(Task):
             If there is none in what is embedded.
         """
         record = record_query(self._controller.session)
-        count = len(record.labels)
 
         def work(_job: Job[Path]) -> Path:
             return save_query_record(record, path, overwrite=True)
 
-        what = "1 prompt" if count == 1 else f"{count} prompts"
-        self.start(work, lambda saved: f"{what} saved in {saved}, for images by {record.encoder.identity}.")
+        what = counted(len(record.labels), "point of a file", "points of a file")
+        self.start(work, lambda saved: f"Saved as {what} in {saved}, for images by {record.encoder.identity}.")
 
     def _looks(self, key: str) -> dict[str, LookRecord]:
         """Note how the maps over an image look."""
         looks = {"": self._controller.maps.look(key), **self._controller.class_layers.looks(key)}
         return {label: recorded(one) for label, one in looks.items() if one}
 
-    def _facts(self, names: dict[str, str]) -> dict[str, Any]:
-        """Note all but the images."""
+    def _facts(self) -> dict[str, Any]:
+        """Note all but the images, the points and the regions."""
         controller, session = self._controller, self._controller.session
         chosen = controller.offering.resolution
         book = controller.prompts.labels.book
         intensities, units = controller.offering.intensities, controller.viewer.layers.units
         return {
             "encoder": EncoderRecord(session.encoder, embedded_by(session)),
-            "prompts": describe_points(controller, names),
-            "regions": describe_regions(controller, names),
             "loose": loose_records(session.prompts),
             "classes": book.classes,
             "label": book.current,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from weakref import WeakKeyDictionary
 
 from app_model.types import KeyBinding, KeyCode, KeyMod
 from napari.layers.base import ActionType
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from napari.components import ViewerModel
+    from napari.layers import Layer
 
     from napari_dinosim._napari.reading import Owner
 
@@ -25,6 +27,9 @@ State = TypeVar("State", bound=LayerState)
 UNDO_KEY = KeyBinding.from_int(KeyMod.CtrlCmd | KeyCode.KeyZ)
 REDO_KEY = KeyBinding.from_int(KeyMod.CtrlCmd | KeyMod.Shift | KeyCode.KeyZ)
 """Those of napari's Labels layers; on macOS with Cmd."""
+
+OWNERS: WeakKeyDictionary[Layer, Mapping[bytes, Owner]] = WeakKeyDictionary()
+"""Which images that belongs to which lies in layers that no widget follows at the moment."""
 
 BEGINNINGS = {"adding", "removing", "changing"}
 """Actions that say what is about to be done."""
@@ -70,6 +75,8 @@ class Undoing(Generic[State]):
         """Begin the history of a layer, as it is now, and bind the keys; a key that a person has bound stays theirs."""
         self._layer, self._history, self._dragging = layer, History(layer, self.state), False
         self._history.changed.connect(self.changed.emit)
+        if layer in OWNERS:
+            self._give_owners(OWNERS.pop(layer))
         self.lend_keys(layer)
         self.changed.emit()
 
@@ -78,6 +85,8 @@ class Undoing(Generic[State]):
         if self._layer is None:
             return
         self.take_keys(self._layer)
+        if self._history is not None:
+            OWNERS[self._layer] = self._history.owners
         self._layer = self._history = None
         self.changed.emit()
 

@@ -42,6 +42,9 @@ class RegionRecord:
         The vertices in napari's world.
     features : dict of str to str, bool, int, float or None
         What else the person noted at it.
+    kept_out : bool
+        Whether one without an image is no prompt on any until it is moved: see
+        :class:`~napari_dinosim.records.values.PromptRecord`.
 
     Raises
     ------
@@ -57,6 +60,7 @@ class RegionRecord:
     representatives: int = 1
     world: tuple[tuple[float, ...], ...] = ()
     features: dict[str, Scalar] = field(default_factory=dict)
+    kept_out: bool = False
 
     def __post_init__(self) -> None:
         check_label(self.label)

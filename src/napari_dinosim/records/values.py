@@ -52,12 +52,16 @@ class PromptRecord:
         Where it lay in napari's world.
     features : dict of str to str, bool, int, float or None
         What else the person noted at the point.
+    kept_out : bool
+        Whether a point without a place is no prompt on any image until it is moved: its image was taken away, or it was
+        placed in 3-D or in the grid.
     """
 
     place: Place | None
     label: str = POSITIVE
     world: tuple[float, ...] | None = None
     features: dict[str, Scalar] = field(default_factory=dict)
+    kept_out: bool = False
 
     def __post_init__(self) -> None:
         check_label(self.label)
@@ -117,7 +121,7 @@ class SessionRecord:
         Version of the program that wrote it.
     encoder : EncoderRecord
     images : tuple of ImageRecord
-        In napari, the topmost first.
+        In napari, the topmost first; after them those that were not open, of which there are points or regions.
     prompts : tuple of PromptRecord
     regions : tuple of RegionRecord
     loose : tuple of LooseRecord
