@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from napari.utils.notifications import notification_manager
 from qtpy.QtWidgets import QFileDialog
 
 from events import spin
@@ -185,6 +186,23 @@ def test_files_and_samples_lie_on_each_other_as_they_did(desk, folder, monkeypat
     begin(section, monkeypatch, folder / "session.json")
     assert spin(30, lambda: len(layers_of(found)) == 3 and not section.opening.running), found.widget.message.value
     assert list(layers_of(found)) == order
+
+
+def test_images_with_units_are_opened_without_a_warning(desk, folder, monkeypatch):
+    found, section = opened(desk, folder, "one", "two")
+    for layer in layers_of(found).values():
+        layer.scale, layer.units = (0.5, 0.25), "um"
+    found.wait()
+    save(found, section, monkeypatch, folder / "session.json")
+    close(found)
+    found, section = opened(desk, folder)
+    with notification_manager:
+        before = len(notification_manager.records)
+        begin(section, monkeypatch, folder / "session.json")
+        assert spin(20, lambda: "Session opened" in found.widget.message.value), found.widget.message.value
+        found.wait()
+        assert [record.message for record in notification_manager.records[before:]] == []
+    assert {str(unit) for layer in layers_of(found).values() for unit in layer.units} == {"micrometer"}
 
 
 def test_weights_that_are_gone_are_asked_for(desk, folder, monkeypatch):

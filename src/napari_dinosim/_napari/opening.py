@@ -24,7 +24,7 @@ from napari_dinosim._napari.comparing import (
 )
 from napari_dinosim._napari.questions import ask
 from napari_dinosim._napari.roles import is_image, key_of
-from napari_dinosim._napari.seen import SeenLayer, put_back, see, sign_layers
+from napari_dinosim._napari.seen import SeenLayer, lay_back, look_as_before, see, sign_layers
 from napari_dinosim._napari.sentences import counted
 from napari_dinosim._napari.task import Task
 from napari_dinosim._napari.under_way import UnderWay, said_of_differences, said_of_missing
@@ -181,9 +181,11 @@ class Opening(Task):
         """Put what was opened where it lay, and have a worker find what differs."""
         found = self._matched(under)
         layers = {key_of(layer): layer for layer in self._images()}
-        for index, one in found.items():
-            if layers[one.key] in under.opened:
-                put_back(layers[one.key], under.layers[index], under.channels[index])
+        opened = {index: layers[one.key] for index, one in found.items() if layers[one.key] in under.opened}
+        for index, layer in opened.items():  # all of them first: napari warns where it draws layers of several units
+            lay_back(layer, under.layers[index].placement)
+        for index, layer in opened.items():
+            look_as_before(layer, under.layers[index], under.channels[index])
         images = []
         for image, places in zip(under.record.images, under.places, strict=True):
             if all(place in found for place in places):

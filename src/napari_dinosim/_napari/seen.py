@@ -235,8 +235,17 @@ def placement_of(layer: Image) -> Placement:
     )
 
 
-def put_back(layer: Image, record: LayerRecord, channel: ChannelRecord | None = None) -> None:
-    """Put a layer that we have just opened where it lay, looking as it did.
+def lay_back(layer: Image, place: Placement | None) -> None:
+    """Put a layer that we have just opened where it lay."""
+    if place is not None and len(place.scale) == layer.ndim:
+        layer.scale, layer.translate = place.scale, place.translate
+        layer.rotate, layer.shear = np.asarray(place.rotate), place.shear
+        layer.affine = np.asarray(place.affine)
+        layer.units, layer.axis_labels = place.units, place.axis_labels
+
+
+def look_as_before(layer: Image, record: LayerRecord, channel: ChannelRecord | None = None) -> None:
+    """Make a layer that we have just opened look as it did.
 
     Parameters
     ----------
@@ -245,12 +254,6 @@ def put_back(layer: Image, record: LayerRecord, channel: ChannelRecord | None = 
     channel : ChannelRecord, optional
         How it looked, where it is a channel of a composition, which is searched as it looks.
     """
-    place = record.placement
-    if place is not None and len(place.scale) == layer.ndim:
-        layer.scale, layer.translate = place.scale, place.translate
-        layer.rotate, layer.shear = np.asarray(place.rotate), place.shear
-        layer.affine = np.asarray(place.affine)
-        layer.units, layer.axis_labels = place.units, place.axis_labels
     if record.contrast_limits is not None and not layer.rgb:
         layer.contrast_limits = record.contrast_limits
     if record.look is not None:
