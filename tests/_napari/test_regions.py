@@ -108,6 +108,9 @@ def test_negative_points_and_regions_are_told_as_what_is_not_meant():
         "Searching for what is under 2 points and in 1 region, unlike what is under 1 negative point and in 2 negative "
         "regions."
     )
+    assert searched(points[2:], where="a") == (
+        "Searching for what the points of a file mean, unlike what is under 1 negative point."
+    )
     assert searched([], [sought, unlike]) == "Searching for what is in 1 region, unlike what is in 1 negative region."
 
 

@@ -130,7 +130,10 @@ def read_point(
 
 
 def searched(points: Sequence[Prompt], regions: Sequence[RegionPrompt] = (), where: str = "") -> str:
-    """Say what is searched for, and what that shall be unlike: both of points and of regions."""
+    """Say what is searched for, and what that shall be unlike: both of points and of regions.
+
+    Where all of them are negative, what is searched for came from a file.
+    """
 
     def places(negative: bool) -> str:
         marked = "negative " if negative else ""
@@ -138,6 +141,7 @@ def searched(points: Sequence[Prompt], regions: Sequence[RegionPrompt] = (), whe
         parts = [f"under {counted(count, f'{marked}point')}"] if count else []
         return " and ".join([*parts, *([f"in {counted(areas, f'{marked}region')}"] if areas else [])])
 
-    unlike = places(negative=True)
-    text = f"Searching for what is {places(negative=False)}" + (f" in {where}" if where else "")
+    meant, unlike = places(negative=False), places(negative=True)
+    text = f"Searching for what {f'is {meant}' if meant else 'the points of a file mean'}"
+    text += f" in {where}" if where and meant else ""
     return f"{text}, unlike what is {unlike}." if unlike else f"{text}."
