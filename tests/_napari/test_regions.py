@@ -17,6 +17,7 @@ from napari_dinosim._napari.encoder_choices import patch_size
 from napari_dinosim._napari.label_book import LOOKS
 from napari_dinosim._napari.reading import searched
 from napari_dinosim._napari.regions_section import OBJECT_TIP, WHY_NOT, RegionsSection
+from napari_dinosim._napari.roles import key_of
 from napari_dinosim._napari.undo_section import UndoSection
 from napari_dinosim.loading import EncoderChoice, EncoderSlot
 from napari_dinosim.prompts import Prompt, RegionPrompt
@@ -269,6 +270,49 @@ def test_an_object_of_a_coarser_layer_counts_where_it_lies(bench):
     assert (prompt.region.top, prompt.region.left) == (20, 60)
     assert prompt.region.pixels == pytest.approx(20 * 60, abs=4), "its corners are cut by less than a pixel of its own"
     assert any("of another size than the images" in text for text, _ in bench.told)
+
+
+def test_one_outline_on_two_planes_or_of_two_labels_is_two_regions(bench):
+    flat = bench.add(colours(*SHAPE), name="flat")
+    bench.controller.draw_regions()
+    bench.viewer.layers.remove(flat)
+    layer = bench.add(np.stack([colours(*SHAPE, seed) for seed in range(5)]), name="deep")
+    marked = np.zeros((5, *SHAPE), dtype=int)
+    marked[:, 30:60, 80:140] = 7
+    objects = bench.viewer.add_layer(Labels(marked, name="cells"))
+    bench.viewer.layers.selection.active = objects
+    objects.selected_label = 7
+    bench.start()
+    regions = bench.controller.regions
+    assert regions.layer.ndim == 2
+
+    def use(plane: int) -> str:
+        bench.viewer.dims.set_point(0, plane)
+        bench.told.clear()
+        bench.controller.use_object(objects)
+        assert spin(10, lambda: any("Object 7" in text for text, _ in bench.told))
+        bench.wait()
+        return next(text for text, _ in bench.told if "Object 7" in text)
+
+    def found() -> list:
+        return [(prompt.plane, prompt.label) for prompt in bench.session.prompts.regions]
+
+    assert use(0) == "Object 7 of cells is a region now. Ctrl+Z on DINOSim regions takes it back."
+    assert "is a region now" in use(3)
+    assert use(0) == "Object 7 of cells is a region already: number 1, which is selected now."
+    assert use(3) == "Object 7 of cells is a region already: number 2, which is selected now."
+    assert {prompt.source for prompt in bench.session.prompts.regions} == {key_of(layer)}
+    regions.book.add("root")
+    assert "is a region now" in use(3)
+    assert found() == [((0,), "positive"), ((3,), "positive"), ((3,), "root")]
+    bench.viewer.dims.set_point(0, 1)
+    regions.layer.selected_data = {0}
+    regions.layer.remove_selected()
+    bench.wait()
+    assert found() == [((3,), "positive"), ((3,), "root")], "they took the plane of the one that lay where they lie"
+    regions.undoing.undo()
+    bench.wait()
+    assert found() == [((0,), "positive"), ((3,), "positive"), ((3,), "root")]
 
 
 def test_objects_that_are_none_are_told(bench):

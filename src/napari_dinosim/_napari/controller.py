@@ -161,7 +161,7 @@ class Controller(Choices):
         if not self.checked():
             self.told.emit("No image is checked. Open an image, or check one in the list.", True)
             return
-        self.regions.use_object(labels, self._reference(), self.checked(), self._later())
+        self.regions.use_object(labels, self._reference(), self.offering.checked(), self._later())
 
     def _later(self) -> str:
         return "" if self.session.started else " Then press Start: images are embedded only when you say so."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -12,7 +13,7 @@ import numpy as np
 from napari_dinosim._napari.sentences import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from pandas import DataFrame
 
@@ -50,11 +51,11 @@ class LayerState(ABC):
 
     @abstractmethod
     def _places(self) -> list[bytes]:
-        """Name the place of each, by its coordinates."""
+        """Name each by its place: no two are of one name."""
 
     @cached_property
     def places(self) -> list[bytes]:
-        """Name of the place of each: two of one name are at one place."""
+        """Name of each, by its place: no two are of one name."""
         return self._places()
 
     def __len__(self) -> int:
@@ -88,6 +89,35 @@ class LayerState(ABC):
             self.fill(layer)
             if set(defaults) == set(layer.features):
                 layer.feature_defaults = defaults
+
+
+def numbered(places: Iterable[bytes]) -> list[bytes]:
+    """Name places: no two are of one name, also where several are one place."""
+    counts: Counter[bytes] = Counter()
+    names = []
+    for place in places:
+        names.append(place + bytes(str(counts[place] or ""), "ascii"))
+        counts[place] += 1
+    return names
+
+
+def without(owners: Mapping[bytes, Owner], places: Sequence[bytes], removed: Collection[int]) -> dict[bytes, Owner]:
+    """Say whose those are that are left, by the names that they will have.
+
+    Parameters
+    ----------
+    owners : mapping of bytes to Owner
+        Whose all are, by their names.
+    places : sequence of bytes
+        Where all are.
+    removed : collection of int
+        Which of them are about to be removed; negative ones count from the end.
+    """
+    gone = {number % len(places) for number in removed}
+    left = [index for index in range(len(places)) if index not in gone]
+    before = numbered(places)
+    names = zip(left, numbered(places[index] for index in left), strict=True)
+    return {name: owners[before[index]] for index, name in names if before[index] in owners}
 
 
 def relabelled(before: LayerState, after: LayerState) -> int:

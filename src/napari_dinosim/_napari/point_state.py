@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from napari_dinosim._napari.layer_state import LayerState
+from napari_dinosim._napari.layer_state import LayerState, numbered
 
 if TYPE_CHECKING:
     from napari.layers import Points
@@ -54,10 +53,4 @@ class PointsState(LayerState):
 
 def place_names(points: NDArray[np.float64]) -> list[bytes]:
     """Name the place of each point, (n, d): no two are of one name, also where they lie on each other."""
-    counts: Counter[bytes] = Counter()
-    names = []
-    for point in np.asarray(points, dtype=float):
-        name = point.tobytes()
-        names.append(name + bytes(str(counts[name] or ""), "ascii"))
-        counts[name] += 1
-    return names
+    return numbered(point.tobytes() for point in np.asarray(points, dtype=float))

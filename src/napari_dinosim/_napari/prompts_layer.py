@@ -27,6 +27,7 @@ from napari_dinosim._napari.feature_rows import with_rows
 from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.label_book import LOOKS
 from napari_dinosim._napari.layer_labels import COLUMN
+from napari_dinosim._napari.layer_state import without
 from napari_dinosim._napari.point_labels import PointLabels
 from napari_dinosim._napari.point_state import PointsState, place_names
 from napari_dinosim._napari.reading import LeftOut, Owner, Reading, read_point
@@ -167,11 +168,8 @@ class PromptsLayer:
     def _close_ranks(self, removed: Collection[int]) -> None:
         """Let points keep their owners that lie on points that are about to be removed."""
         assert self.layer is not None
-        points = np.asarray(self.layer.data)
-        left = [index for index in range(len(points)) if index not in {number % len(points) for number in removed}]
-        before = place_names(points)
-        names = zip(left, place_names(points[left]), strict=True)
-        self._owners = {name: self._owners[before[index]] for index, name in names if before[index] in self._owners}
+        places = [point.tobytes() for point in np.asarray(self.layer.data, dtype=float)]
+        self._owners = without(self._owners, places, removed)
 
     def hand_over(self, keys: Sequence[str], key: str) -> None:
         """Give the points of some images to another one, which lies at the same place."""

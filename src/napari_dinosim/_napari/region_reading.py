@@ -10,6 +10,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from napari_dinosim._napari.coordinates import apply, plane_shape, shown_axes, to_data, world_matrix
+from napari_dinosim._napari.layer_state import numbered
 from napari_dinosim._napari.reading import LeftOut, Owner, Reading, read_point, searched
 from napari_dinosim._napari.sentences import counted
 from napari_dinosim.errors import OutsideImageError, RegionError
@@ -58,6 +59,11 @@ class RegionReading:
             return ""
         more = len(self.complaints) - 1
         return self.complaints[0] + (f" And {counted(more, 'region')} more left out." if more else "")
+
+
+def names_of(shapes: Sequence[DrawnShape]) -> list[bytes]:
+    """Name shapes by their places: no two are of one name, also where they lie on each other."""
+    return numbered(shape.place for shape in shapes)
 
 
 def sentence(points: Reading, regions: RegionReading) -> str:
@@ -113,10 +119,10 @@ class RegionReader:
         prompts: list[RegionPrompt] = []
         indices: list[int] = []
         complaints: list[str] = []
-        for number, shape in enumerate(shapes, 1):
-            found, owner = self._place(shape, matrix, images, self.owners.get(shape.name))
+        for number, (shape, name) in enumerate(zip(shapes, names_of(shapes), strict=True), 1):
+            found, owner = self._place(shape, matrix, images, self.owners.get(name))
             if owner is not None:
-                owners[shape.name] = owner
+                owners[name] = owner
             if isinstance(found, LeftOut):
                 complaints.append(f"Region {number} {REASONS[found]}")
                 continue
@@ -140,6 +146,10 @@ class RegionReader:
             indices.append(number - 1)
         self.owners = owners
         return RegionReading(tuple(prompts), tuple(complaints), indices=tuple(indices))
+
+    def owner_of(self, layer: Shapes, shape: DrawnShape, images: Sequence[Searched]) -> Owner | None:
+        """Say whose a shape would be that is drawn now; parameters as of :meth:`read`."""
+        return self._place(shape, world_matrix(layer, self._viewer.layers.units), images, None)[1]
 
     def _place(
         self, shape: DrawnShape, matrix: NDArray[np.float64], images: Sequence[Searched], known: Owner | None

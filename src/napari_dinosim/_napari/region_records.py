@@ -33,9 +33,10 @@ def describe_regions(controller: Controller, keys: RecordKeys) -> tuple[RegionRe
     matrix = world_matrix(layer, controller.viewer.layers.units)
     reading = controller.regions.read(controller.offering.checked())
     prompts = dict(zip(reading.indices, reading.prompts, strict=True))
-    noted, owners = layer.features.to_dict("records"), controller.regions.owners
+    noted = layer.features.to_dict("records")
     records = []
-    for index, shape in enumerate(controller.regions.shapes()):
+    shapes = controller.regions.shapes()
+    for index, (shape, owner) in enumerate(zip(shapes, controller.regions.owners(), strict=True)):
         world = apply(matrix, shape.vertices)
         facts: dict[str, Any] = {"kind": shape.kind, "label": shape.label}
         facts["features"] = {str(name): scalar(value) for name, value in noted[index].items()}
@@ -44,7 +45,6 @@ def describe_regions(controller: Controller, keys: RecordKeys) -> tuple[RegionRe
             facts["world"] = tuple(tuple(map(float, vertex)) for vertex in world)
         elif index not in prompts:
             continue  # nothing is known of where it lies
-        owner = owners.get(shape.name)
         if index in prompts:
             prompt = prompts[index]
             vertices = np.asarray(prompt.region.vertices)

@@ -19,9 +19,11 @@ from napari_dinosim._napari.coordinates import (
     to_data,
     world_matrix,
 )
-from napari_dinosim._napari.region_reading import RegionReader, RegionReading
-from napari_dinosim._napari.regions_layer import RegionsLayer
+from napari_dinosim._napari.layer_state import without
+from napari_dinosim._napari.region_reading import RegionReader, RegionReading, names_of
+from napari_dinosim._napari.regions_layer import DrawnShape, RegionsLayer
 from napari_dinosim._napari.task import Task
+from napari_dinosim._napari.undoing import UNDO_KEY
 from napari_dinosim.outlines import outline_of
 from napari_dinosim.planes import PlaneView, axes_of, index_of, others
 
@@ -35,7 +37,6 @@ if TYPE_CHECKING:
     from napari_dinosim._napari.label_book import LabelBook
     from napari_dinosim._napari.reading import Owner
     from napari_dinosim._napari.region_labels import RegionLabels
-    from napari_dinosim._napari.regions_layer import DrawnShape
     from napari_dinosim._napari.searched import Searched
     from napari_dinosim._napari.shape_state import ShapesState
     from napari_dinosim._napari.undoing import Undoing
@@ -79,6 +80,7 @@ class Regions:
         self.outlining, self._importing = Task(engine), Task(engine)
         self.representatives = 1
         self._holder.changed.connect(self.changed.emit)
+        self._holder.removing.connect(self._close_ranks)
         self._holder.labels.told.connect(lambda text: self.told.emit(text, False))
         for task in (self.outlining, self._importing):
             task.told.connect(self.told.emit)
@@ -98,10 +100,9 @@ class Regions:
         """Undo and redo of regions."""
         return self._holder.undoing
 
-    @property
-    def owners(self) -> Mapping[bytes, Owner]:
-        """Whose the shapes are, by their names, as they were last read."""
-        return self._reader.owners
+    def owners(self) -> list[Owner | None]:
+        """Return whose the shapes are, as they were last read."""
+        return [self._reader.owners.get(name) for name in names_of(self.shapes())]
 
     def shapes(self) -> list[DrawnShape]:
         """Return all shapes, in their order."""
@@ -137,7 +138,7 @@ class Regions:
             self.representatives = count
             self.changed.emit()
 
-    def use_object(self, labels: Labels, reference: Image, images: Sequence[Image], hint: str = "") -> None:
+    def use_object(self, labels: Labels, reference: Image, images: Sequence[Searched], hint: str = "") -> None:
         """Draw the outline of the selected object of a Labels layer, on the plane on screen, as a region.
 
         Parameters
@@ -145,8 +146,8 @@ class Regions:
         labels : Labels
         reference : Image
             What the regions layer is placed like where there is none yet.
-        images : sequence of Image
-            Those that are searched.
+        images : sequence of Searched
+            The checked images, the topmost first.
         hint : str
             What is told besides, when it is done.
         """
@@ -160,7 +161,7 @@ class Regions:
         viewer = self._viewer
         plane = shown_plane(labels, viewer.layers.units, viewer.dims.point, shown_axes(labels, viewer.dims.order))
         data = full_resolution(labels)
-        other_size = all(spatial_shape(labels)[-2:] != spatial_shape(image)[-2:] for image in images)
+        other_size = all(spatial_shape(labels)[-2:] != spatial_shape(found.image)[-2:] for found in images)
 
         def work(_job: Job[NDArray[np.float64]]) -> NDArray[np.float64]:
             return outline_of(np.asarray(PlaneView(data, plane)) == value)
@@ -168,29 +169,53 @@ class Regions:
         def done(outline: NDArray[np.float64]) -> str:
             if not len(outline):
                 return f"{name} has no object {value} on the plane on screen. Pick one with the dropper (5)."
-            there = self._add(labels, outline, plane, reference)
+            there = self._add(labels, outline, plane, reference, images)
             if there is not None:
                 return f"Object {value} of {name} is a region already: number {there + 1}, which is selected now."
             said = f"Object {value} of {name} is a region now."
+            regions = self.layer
+            if regions is not None and self._viewer.layers.selection.active is not regions:
+                said += f" {UNDO_KEY.to_text()} on {regions.name} takes it back."
             if other_size:
                 said += " This layer is of another size than the images: the object counts where it lies on screen."
             return said + hint
 
         self.outlining.start(work, done)
 
-    def _add(self, labels: Labels, outline: NDArray[np.float64], plane: PlaneIndex, reference: Image) -> int | None:
-        """Add an outline of an object; where it is there already, select and return which it is."""
+    def _add(
+        self,
+        labels: Labels,
+        outline: NDArray[np.float64],
+        plane: PlaneIndex,
+        reference: Image,
+        images: Sequence[Searched],
+    ) -> int | None:
+        """Add an outline of an object; where that is a region of this image and label, select and return which."""
         axes = axes_of(plane)
         places = np.zeros((len(outline), labels.ndim))
         places[:, list(axes)] = outline
         places[:, others(labels.ndim, axes)] = index_of(plane)
         units = self._viewer.layers.units
-        world = apply(world_matrix(labels, units), places)
+        world = apply(world_matrix(labels, units), np.concatenate([places, places[:1]]))
         active = self._viewer.layers.selection.active
         layer = self._holder.ensure(reference)
-        there = self._holder.add_outline(to_data(layer, world, units, self._viewer.dims.point))
+        path = DrawnShape("path", to_data(layer, world, units, self._viewer.dims.point), self.book.current)
+        there = self._find(layer, path, images)
+        if there is None:
+            self._holder.add_path(path.vertices)
+        else:
+            layer.selected_data = {there}
         self._viewer.layers.selection.active = active  # the next object is picked there
         return there
+
+    def _find(self, layer: Shapes, path: DrawnShape, images: Sequence[Searched]) -> int | None:
+        """Find the region that means what a path would mean, if it were drawn now."""
+        owner = self._reader.owner_of(layer, path, images)
+        for index, (shape, whose) in enumerate(zip(self.shapes(), self.owners(), strict=True)):
+            alike = shape.label == path.label and shape.vertices.shape == path.vertices.shape and whose in (None, owner)
+            if alike and np.allclose(shape.vertices, path.vertices, rtol=0, atol=1e-3):
+                return index
+        return None
 
     def put(
         self,
@@ -223,8 +248,9 @@ class Regions:
             shape._replace(vertices=to_data(layer, shape.vertices[:, -layer.ndim :], units, shown)) for shape in shapes
         ]
         self._holder.put(made, notes, append=append)
-        here = self._holder.shapes()[-len(made) :] if made else []
-        named = {shape.name: owner for shape, owner in zip(here, owners, strict=True) if owner is not None}
+        names = names_of(self.shapes())
+        here = zip(names[len(names) - len(made) :], owners, strict=True)
+        named = {name: owner for name, owner in here if owner is not None}
         self._own({**self._reader.owners, **named})
 
     # ---- what becomes of the layer -------------------------------------------------------------------------------
@@ -237,6 +263,10 @@ class Regions:
 
         self._own({place: change(owner) for place, owner in self._reader.owners.items()})
         self.undoing.change_owners(change)
+
+    def _close_ranks(self, removed: tuple[int, ...]) -> None:
+        """Let regions keep their owners that lie on regions that are about to be removed."""
+        self._own(without(self._reader.owners, [shape.place for shape in self.shapes()], removed))
 
     def _own(self, owners: Mapping[bytes, Owner]) -> None:
         self._reader.owners = dict(owners)

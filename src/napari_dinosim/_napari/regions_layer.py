@@ -19,8 +19,8 @@ from napari_dinosim._napari.prompts_layer import THROTTLE_MS
 from napari_dinosim._napari.region_labels import RegionLabels, faint
 from napari_dinosim._napari.results import lift
 from napari_dinosim._napari.roles import REGIONS, claim, is_ours, mark
-from napari_dinosim._napari.shape_state import ShapesState, place_name
-from napari_dinosim._napari.undoing import Undoing
+from napari_dinosim._napari.shape_state import ShapesState, place_of
+from napari_dinosim._napari.undoing import BEGINNINGS, Undoing
 from napari_dinosim.outlines import drawn_as, is_closed
 from napari_dinosim.prompts import POSITIVE
 
@@ -60,9 +60,9 @@ class DrawnShape(NamedTuple):
     label: str = POSITIVE
 
     @property
-    def name(self) -> bytes:
-        """Name of its place."""
-        return place_name(self.kind, self.vertices)
+    def place(self) -> bytes:
+        """Where it is, and as what it is drawn."""
+        return place_of(self.kind, self.vertices)
 
     @property
     def closed(self) -> bool:
@@ -104,6 +104,8 @@ class RegionsLayer:
 
     changed = Signal()
     """The shapes are others than at the last time."""
+    removing = Signal(tuple)
+    """Numbers of shapes that are about to be removed."""
 
     def __init__(
         self, viewer: ViewerModel, book: LabelBook, give_owners: Callable[[Mapping[bytes, Owner]], None]
@@ -134,23 +136,14 @@ class RegionsLayer:
         lift(self._viewer, self.layer)
         return self.layer
 
-    def add_outline(self, outline: NDArray[np.float64]) -> int | None:
-        """Add an outline, (n, ndim) in data coordinates of the layer, as a closed path.
-
-        Where just this path is there already, it is selected instead, and its index returned.
+    def add_path(self, path: NDArray[np.float64]) -> None:
+        """Add a closed path, (n, ndim) in data coordinates of the layer.
 
         napari draws a path of thousands of vertices in milliseconds; to fill a polygon of as many takes it seconds, and
         fails where the polygon touches itself.
         """
-        if self.layer is None:
-            return None
-        path = np.concatenate([outline, outline[:1]])
-        for index, shape in enumerate(self.shapes()):
-            if shape.vertices.shape == path.shape and np.allclose(shape.vertices, path, rtol=0, atol=1e-3):
-                self.layer.selected_data = {index}
-                return index
-        self.layer.add_paths(path)
-        return None
+        if self.layer is not None:
+            self.layer.add_paths(path)
 
     def put(self, shapes: Sequence[DrawnShape], notes: Sequence[Mapping[str, Any]], *, append: bool) -> None:
         """Add shapes, or put them in the place of all that are there; one step of the history."""
@@ -226,7 +219,10 @@ class RegionsLayer:
         if action:
             self.undoing.drawing = action == "adding"  # until it is told to be added
         guarded(self.undoing.note)(action)
-        self._throttled()
+        if action == "removing":
+            self.removing.emit(tuple(getattr(event, "data_indices", ())))
+        if action not in BEGINNINGS:  # what is about to be added is not there yet: not the last that is
+            self._throttled()
 
     def _compare(self) -> None:
         snapshot = tuple(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from napari_dinosim._napari.layer_state import LayerState
+from napari_dinosim._napari.layer_state import LayerState, numbered
 
 if TYPE_CHECKING:
     from napari.layers import Shapes
@@ -49,9 +49,9 @@ class ShapesState(LayerState):
         layer.features = self.features.copy()
 
     def _places(self) -> list[bytes]:
-        return [place_name(kind, vertices) for kind, vertices in zip(self.kinds, self.data, strict=True)]
+        return numbered(map(place_of, self.kinds, self.data))
 
 
-def place_name(kind: str, vertices: NDArray[np.float64]) -> bytes:
-    """Name the place of a shape: two of one name are one shape."""
+def place_of(kind: str, vertices: NDArray[np.float64]) -> bytes:
+    """Say where a shape is, and as what it is drawn."""
     return kind.encode() + vertices.tobytes()

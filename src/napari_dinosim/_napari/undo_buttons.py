@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
 from napari_dinosim._napari.guard import guarded
+from napari_dinosim._napari.undoing import REDO_KEY, UNDO_KEY
 
 if TYPE_CHECKING:
     from napari_dinosim._napari.controller import Controller
@@ -49,16 +49,15 @@ class UndoButtons(QWidget):
         """Say what would be undone and done again."""
         meant = self._meant
         steps = (
-            (self.undo, "Undo", meant.undoable, "Ctrl+Z"),
-            (self.redo, "Redo", meant.redoable, "Ctrl+Shift+Z"),
+            (self.undo, "Undo", meant.undoable, UNDO_KEY),
+            (self.redo, "Redo", meant.redoable, REDO_KEY),
         )
         noun = meant.state.noun
         layer = "prompts" if meant is self._points else "regions"
         for button, name, what, key in steps:
-            shown = QKeySequence(key).toString(QKeySequence.SequenceFormat.NativeText)  # on macOS that with Cmd
             button.setEnabled(bool(what))
             button.setToolTip(
-                f"{name}: {what or 'there is nothing'} ({shown} while the {layer} layer is the active one). "
+                f"{name}: {what or 'there is nothing'} ({key.to_text()} while the {layer} layer is the active one). "
                 f"{noun.capitalize()}s added, moved, deleted, pasted or relabelled."
             )
 
