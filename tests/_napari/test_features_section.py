@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 from napari.layers import Image, Labels
 from napari.utils.colormaps import DirectLabelColormap, label_colormap
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtTest import QTest
 
 from events import spin
-from napari_dinosim._napari import feature_layers, lazy_map, results
-from napari_dinosim._napari.features import GONE, Features, percents
+from napari_dinosim._napari import feature_layers, lazy_map, results, task
+from napari_dinosim._napari.features import GONE, KINDS, Features, percents
 from napari_dinosim._napari.features_section import OTHERS, OUTDATED, FeaturesSection
 from napari_dinosim._napari.object_colours import by_number
 from napari_dinosim._napari.roles import CLUSTERS, COLOURS, MAP, MARK, is_ours, role
+from napari_dinosim._napari.task import BROKEN_OFF
 from napari_dinosim.analysis.clusters import palette
 from napari_dinosim.planes import LAST
 
@@ -391,6 +392,44 @@ def test_cancelled_nothing_is_shown(bench, features):
     finish(features)
     assert not bench.ours(CLUSTERS)
     assert bench.told[-1] == ("Cancelled: no clusters were made.", False)
+
+
+@pytest.mark.parametrize("again", [False, True])
+@pytest.mark.parametrize("what", ["colours", "clusters"])
+def test_broken_off_between_two_images_they_are_out_of_date(desk, monkeypatch, what, again):
+    """Some images have new layers and others not: one numbering or basis no longer holds for all."""
+    found = desk(Image(FIRST, name="first", rgb=True), Image(SECOND, name="second", rgb=True))
+    section = found.unfold(FeaturesSection)
+    features, note = section.features, section.explained if what == "colours" else section.grouped
+    button = getattr(section, what)
+    found.start()
+    section.count.value = 2
+    if again:
+        button.native.click()
+        finish(features)
+        section.count.value = 3
+    before = [(layer, layer.data.copy()) for layer in found.ours(KINDS[what])]
+    monkeypatch.setattr(task, "PAUSE_MS", 50)
+    show, shown = getattr(features.layers, f"show_{what}"), []
+
+    def cancelling(one, *data, **more):
+        shown.append(one.found.name)
+        QTimer.singleShot(0, button.native.click)
+        return show(one, *data, **more)
+
+    monkeypatch.setattr(features.layers, f"show_{what}", cancelling)
+    button.native.click()
+    assert spin(20, lambda: found.widget.message.value == BROKEN_OFF)
+    assert len(shown) == 1
+    if what == "clusters" and again:
+        assert sorted(np.array_equal(layer.data, data) for layer, data in before) == [False, True]
+    assert features.outdated(what)
+    assert spin(5, lambda: note.value == f"⚠ {OUTDATED}")
+    monkeypatch.setattr(features.layers, f"show_{what}", show)
+    button.native.click()
+    finish(features)
+    assert not features.outdated(what)
+    assert spin(5, lambda: not note.value.startswith("⚠"))
 
 
 def test_the_section_in_the_window(desk):

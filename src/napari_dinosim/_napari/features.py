@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,8 +20,9 @@ from napari_dinosim._napari.task import Task
 from napari_dinosim.records.tools import ClusterChoices
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Generator, Iterable, Sequence
 
+    from napari.layers import Labels, Layer
     from numpy.typing import NDArray
 
     from napari_dinosim._napari.controller import Controller
@@ -74,6 +76,8 @@ class Features:
     """Colours are there: shares of the variance that red, green and blue explain."""
     grouped = Signal(list)
     """Clusters are there: a list of LegendRow."""
+    broken_off = Signal()
+    """Layers of some images are new, those of others are not."""
 
     def __init__(self, controller: Controller) -> None:
         self._controller = controller
@@ -124,12 +128,8 @@ class Features:
         def done(result: tuple[PcaColours, list[Any]]) -> Steps:
             found, data = result
             note = {"explained_variance": found.explained, "images": [one.found.name for one in taken]}
-            shown = []
-            for one, each in zip(taken, data, strict=True):
-                shown.append(self.layers.show_colours(one, each, **note))
-                yield
-            if not any(shown):
-                self._controller.told.emit(GONE, True)
+            show = partial(self.layers.show_colours, **note)
+            if not (yield from self._lay("colours", zip(taken, data, strict=True), show)):
                 return None
             self._made_of["colours"] = signature
             self.explained.emit(found.explained)
@@ -155,15 +155,15 @@ class Features:
 
         def done(result: tuple[PatchClusters, list[Any]]) -> Steps:
             found, data = result
-            rows, shown = legend(found), []
+            rows = legend(found)
             colours = direct(row.colour for row in rows)
-            for one, each in zip(taken, data, strict=True):
+
+            def show(one: Taken, each: Any) -> Labels | None:
                 layer = self.layers.show_clusters(one, each, colours, method=method)
                 self._dress(layer, rows)
-                shown.append(layer)
-                yield
-            if not any(shown):
-                self._controller.told.emit(GONE, True)
+                return layer
+
+            if not (yield from self._lay("clusters", zip(taken, data, strict=True), show)):
                 return None
             self._made_of["clusters"] = signature
             self._grouped = (f"{counted(found.count, 'cluster')} by {BY[method]}", ClusterChoices(method, count))
@@ -172,6 +172,23 @@ class Features:
             return f"{counted(found.count, 'cluster')} over {_images(taken)}, by {BY[method]}.{fewer}"
 
         self.clusters.start(work, done, "Cancelled: no clusters were made.")
+
+    def _lay(
+        self, what: str, made: Iterable[tuple[Taken, Any]], show: Callable[[Taken, Any], Layer | None]
+    ) -> Generator[None, None, bool]:
+        """Show one image after the other; whether any is still there. What is broken off is out of date."""
+        shown = []
+        try:
+            for one, each in made:
+                shown.append(show(one, each))
+                yield
+        except BaseException:  # cancelled, too
+            self._made_of[what] = None
+            self.broken_off.emit()
+            raise
+        if not any(shown):
+            self._controller.told.emit(GONE, True)
+        return any(shown)
 
     def _take(self) -> tuple[list[Taken], object]:
         taken = take(self._controller)
