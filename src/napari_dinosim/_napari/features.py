@@ -10,9 +10,10 @@ import numpy as np
 from napari.utils.colormaps import DirectLabelColormap
 from psygnal import Signal
 
-from napari_dinosim._napari.feature_layers import NO_CLUSTER, NO_COLOUR, FeatureLayers, take
+from napari_dinosim._napari.feature_layers import NO_CLUSTER, NO_COLOUR, take
 from napari_dinosim._napari.feature_table import write_features
 from napari_dinosim._napari.object_colours import BY_NUMBER
+from napari_dinosim._napari.personal import note_looks
 from napari_dinosim._napari.roles import CLUSTERS, COLOURS
 from napari_dinosim._napari.segment_looks import direct, dress
 from napari_dinosim._napari.sentences import counted
@@ -81,7 +82,7 @@ class Features:
 
     def __init__(self, controller: Controller) -> None:
         self._controller = controller
-        self.layers = FeatureLayers(controller)
+        self._layers = controller.feature_layers
         self.colours, self.clusters = Task(controller.engine), Task(controller.engine)
         self._made_of: dict[str, object] = {}
         self._grouped = ("", ClusterChoices())
@@ -90,7 +91,6 @@ class Features:
         """Stop what runs; the layers stay."""
         self.colours.cancel()
         self.clusters.cancel()
-        self.layers.shutdown()
 
     def outdated(self, what: str) -> bool:
         """Whether other embeddings are there than those that the shown ``"colours"`` or ``"clusters"`` were made of."""
@@ -98,7 +98,7 @@ class Features:
 
     def shows(self, what: str) -> bool:
         """Whether ``"colours"`` or ``"clusters"`` that were made here are still there."""
-        return what in self._made_of and bool(self.layers.all(KINDS[what]))
+        return what in self._made_of and bool(self._layers.all(KINDS[what]))
 
     @property
     def others_than_chosen(self) -> str:
@@ -108,7 +108,7 @@ class Features:
 
     def show_only(self, number: int) -> None:
         """Draw one cluster only, in all images; 0 for all of them."""
-        for layer in self.layers.all(CLUSTERS):
+        for layer in self._layers.all(CLUSTERS):
             layer.selected_label = number or 1
             layer.show_selected_label = bool(number)
 
@@ -127,8 +127,8 @@ class Features:
 
         def done(result: tuple[PcaColours, list[Any]]) -> Steps:
             found, data = result
-            note = {"explained_variance": found.explained, "images": [one.found.name for one in taken]}
-            show = partial(self.layers.show_colours, **note)
+            note: dict[str, Any] = {"explained_variance": found.explained, "images": [one.found.name for one in taken]}
+            show = partial(self._layers.show_colours, **note)
             if not (yield from self._lay("colours", zip(taken, data, strict=True), show)):
                 return None
             self._made_of["colours"] = signature
@@ -159,7 +159,7 @@ class Features:
             colours = direct(row.colour for row in rows)
 
             def show(one: Taken, each: Any) -> Labels | None:
-                layer = self.layers.show_clusters(one, each, colours, method=method)
+                layer = self._layers.show_clusters(one, each, colours, method=method)
                 self._dress(layer, rows)
                 return layer
 
@@ -221,6 +221,7 @@ class Features:
             "share": [np.nan, *(row.share for row in rows)],
         }
         write_features(layer, table, anew=True, rows="table")
+        note_looks(layer, direct(row.colour for row in rows), names)
 
 
 def legend(found: PatchClusters) -> list[LegendRow]:

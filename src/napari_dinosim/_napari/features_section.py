@@ -88,7 +88,7 @@ class FeaturesSection(Section):
 
     def _signals(self) -> list[Any]:
         controller, features = self._controller, self.features
-        of_layers = [features.layers.swept, features.broken_off]
+        of_layers = [controller.feature_layers.swept, features.broken_off]
         return [controller.rows_changed, controller.row_changed, controller.choices_changed, *of_layers]
 
     def _connect(self) -> None:
