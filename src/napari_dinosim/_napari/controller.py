@@ -84,7 +84,7 @@ class Controller(Choices):
         self._images = ImageFollowing(self._watch, self.offering, self.session, self.maps)
         self.prompts = PromptsLayer(viewer)
         self.class_layers = ClassLayers(viewer, self.session, self.offering, self.maps, self.prompts.labels.book)
-        self.feature_layers = FeatureLayers(viewer, self._watch, self.offering, self.maps)
+        self.feature_layers = FeatureLayers(viewer, self._watch, self.offering, self.maps, self.class_layers)
         self.hover = HoverPreview(
             viewer, self.session, self.offering, self.maps, self.class_layers, self.prompts.changed
         )

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from numpy.typing import NDArray
 
+    from napari_dinosim._napari.class_layers import ClassLayers
     from napari_dinosim._napari.controller import Controller
     from napari_dinosim._napari.image_watch import ImageWatch
     from napari_dinosim._napari.lazy_map import Gridded
@@ -128,14 +129,17 @@ class FeatureLayers:
     watch : ImageWatch
     offering : Offering
     maps : MapLayers
-        Above whose maps these are put.
+    classes : ClassLayers
+        Above these and the maps, layers are put.
     """
 
     swept = Signal()
     """Layers were removed, and those of ours that went with their image."""
 
-    def __init__(self, viewer: ViewerModel, watch: ImageWatch, offering: Offering, maps: MapLayers) -> None:
-        self._viewer, self._watch, self._offering, self._maps = viewer, watch, offering, maps
+    def __init__(
+        self, viewer: ViewerModel, watch: ImageWatch, offering: Offering, maps: MapLayers, classes: ClassLayers
+    ) -> None:
+        self._viewer, self._watch, self._offering, self._maps, self._classes = viewer, watch, offering, maps, classes
         self._sweep_soon = qthrottled(guarded(self._sweep), timeout=0, leading=False)  # never within another removal
         watch.removed.connect(self._sweep_soon)
         watch.placed.connect(self._placed)
@@ -193,6 +197,7 @@ class FeatureLayers:
             if isinstance(layer, Labels):
                 layer.events.paint.connect(note_drawing)
             above = [*taken.found.layers, self._maps[taken.found.key]]
+            above += self._classes.layers(taken.found.key).values()
             if kind != COLOURS:  # a cluster that is shown alone is seen over the colours, whichever came first
                 above += [find(viewer, other, taken.found.key) for other in TITLES]
             put(viewer, layer, [other for other in above if other is not None])
