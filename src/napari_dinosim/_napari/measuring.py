@@ -250,4 +250,4 @@ def columns(measures: ObjectMeasures) -> dict[str, Any]:
     table: dict[str, Any] = {"index": measures.labels, "pixels embedded": measures.pixels}
     for name in measures.mean:
         table[f"{name} mean"], table[f"{name} max"] = measures.mean[name], measures.maximum[name]
-    return table | {"embedding": list(measures.vectors.view(Vector))}
+    return table | {"embedding": [vector.view(Vector) for vector in measures.vectors]}
