@@ -547,11 +547,13 @@ def test_the_section_in_the_window(desk):
         ((0.496, 0.296, 0.106), [50, 29, 11]),
         ((0.3, 0.2, 0.1), [30, 20, 10]),
         ((0.0, 0.0, 0.0), [0, 0, 0]),
+        ((np.nan, 0.504, 0.307), [0, 50, 31]),
+        ((np.nan, np.nan, np.nan), [0, 0, 0]),
     ],
 )
 def test_per_cents_add_up(shares, told):
     assert percents(shares) == told
-    assert sum(told) == round(100 * sum(shares))
+    assert sum(told) == round(100 * np.nansum(shares))
 
 
 def test_the_section_tells_what_is_shown_where_something_else_is_chosen(desk):

@@ -233,14 +233,14 @@ def legend(found: PatchClusters) -> list[LegendRow]:
 
 
 def percents(shares: Sequence[float]) -> list[int]:
-    """Whole per cents of shares, which add up to the rounded sum: the largest remainders are rounded up.
+    """Whole per cents of shares, which add up to the rounded sum: the largest remainders are rounded up. NaN is none.
 
     Examples
     --------
     >>> percents([0.334, 0.333, 0.222])
     [34, 33, 22]
     """
-    exact = [100 * share for share in shares]
+    exact = [0.0 if np.isnan(share) else 100 * share for share in shares]
     whole = [int(number) for number in exact]
     missing = round(sum(exact)) - sum(whole)
     for place in sorted(range(len(exact)), key=lambda place: whole[place] - exact[place])[:missing]:
