@@ -204,7 +204,7 @@ class FeatureLayers:
             layer.metadata[MARK][NAMED] = layer.name
         else:
             layer.data = data
-            layer.metadata[MARK] |= noted[MARK]
+            layer.metadata[MARK] = layer.metadata[MARK] | noted[MARK]  # a copy of the layer shares the old one
         if isinstance(layer, Labels):  # napari would take any single level for one that can be painted in
             layer.editable = isinstance(data, np.ndarray) and kind != PREVIEW
         return layer

@@ -24,7 +24,7 @@ NAMED, COLOURED, CALLED, WRITTEN = "named", "coloured", "called", "written"
 
 def note_looks(layer: Labels, colours: DirectLabelColormap, names: Mapping[int, str]) -> None:
     """Note which colours and names of labels are ours."""
-    layer.metadata[MARK] |= {COLOURED: colours, CALLED: dict(names)}
+    layer.metadata[MARK] = layer.metadata[MARK] | {COLOURED: colours, CALLED: dict(names)}
 
 
 def drawn_in(layer: Layer) -> bool:
