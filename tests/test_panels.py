@@ -40,8 +40,22 @@ def test_images_maps_and_prompts_of_a_session(desk):
     assert [panel.prompts for panel in found] == [[(37, 120, "positive")], [(5, 60, "negative")]]
     assert (found[1].steps, found[1].unit) == ((2.0, 1.0), "µm")
     figure = session_figure(desk.session, ["b"], title="one", overlay=0.5)
-    assert figure.axes[0].get_title().startswith("image b\nbest match")
     assert figure.get_supxlabel().strip() == "Patch embeddings by a@planted."
+
+
+@pytest.mark.parametrize("label", ["positive", "root"])
+@pytest.mark.parametrize(("more", "said"), [((), "match"), ((("b", 5, 60, (), "negative"),), "score")])
+def test_titles_tell_the_best_in_the_words_of_the_list(desk, label, more, said):
+    """With anything negative it is a score, and none of a cosine."""
+    desk.add("a", colours(100, 150))
+    desk.add("b", colours(60, 90))
+    desk.prompt(("a", 37, 120, (), label), *more)
+    desk.start()
+    of_a, of_b = (f"best {said} {desk.session.shown_map(key).best:.2f}" for key in "ab")
+    assert desk.session.state("a").text == f"ready · {of_a}"
+    titles = [axis.get_title() for axis in session_figure(desk.session).axes[:4]]
+    assert titles == ["image a", f"similarity · {of_a}", "image b", f"similarity · {of_b}"]
+    assert session_figure(desk.session, ["b"], overlay=0.5).axes[0].get_title() == f"image b\n{of_b}"
 
 
 def test_an_encoder_from_a_file_is_named_by_its_embeddings():

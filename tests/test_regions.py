@@ -17,7 +17,7 @@ from napari_dinosim import PatchGrid, Region, RegionPrompt
 from napari_dinosim.errors import NotEmbeddedError, OutsideImageError, RegionError
 from napari_dinosim.loading import EncoderChoice
 from napari_dinosim.mosaic import Mosaic
-from napari_dinosim.outlines import MOST_PIXELS, outline_of
+from napari_dinosim.outlines import MOST_PIXELS, filled, outline_of
 from napari_dinosim.prompts import Prompt, PromptSet
 from napari_dinosim.representatives import MOST_PATCHES, representatives
 from planted import MeanColourEncoder
@@ -87,6 +87,12 @@ def test_a_polygon_of_very_many_vertices_is_filled_in_parts(monkeypatch):
     np.testing.assert_array_equal(pixels_of(whole), expected)
     monkeypatch.setattr("napari_dinosim.outlines.MOST_CROSSINGS", 300)
     np.testing.assert_array_equal(Region.polygon(zigzag, SHAPE).inside, whole.inside)
+
+
+@pytest.mark.parametrize("vertices", [np.empty((0, 2)), np.full((1, 2), 3.0), np.full((4, 2), 3.0)])
+def test_what_has_no_area_holds_no_pixels(vertices):
+    found = filled(vertices, np.arange(7), np.arange(9))
+    assert (found.shape, found.dtype, found.any()) == ((7, 9), np.dtype(bool), False)
 
 
 def test_a_polygon_is_cut_at_the_edge_of_the_image():

@@ -111,6 +111,8 @@ def filled(places: NDArray[np.float64], ys: NDArray[np.intp], xs: NDArray[np.int
     Each edge turns over everything to its right, row by row; skimage.draw.polygon asks each pixel about each edge, and
     takes 2.8 s where this takes 20 ms (2048² pixels, 500 vertices).
     """
+    if not len(places):
+        return np.zeros((len(ys), len(xs)), dtype=bool)
     flips = np.zeros((len(ys), len(xs) + 1), dtype=np.uint8)  # how often each place is turned over; odd or even counts
     following = np.roll(places, -1, axis=0)
     swapped = (places[:, 0] > following[:, 0]) | (

@@ -42,6 +42,8 @@ class FrozenPanel:
     size : (pixel size, unit)
     look : MapLook, optional
         How its map is drawn.
+    against : bool
+        Whether anything counts against what is looked for.
     """
 
     image: ImageInput
@@ -51,6 +53,7 @@ class FrozenPanel:
     regions: Sequence[RegionPrompt]
     size: PixelSize
     look: MapLook | None = None
+    against: bool = False
 
     def make(self, check: Callable[[int, int], None], most: int = MOST_PIXELS) -> Panel | None:
         """Read the image, thinned to ``most`` pixels along its longer side, and make its map; None without a map."""
@@ -70,6 +73,7 @@ class FrozenPanel:
             *self.size,
             self.regions,
             self.look,
+            self.against,
         )
 
 
@@ -189,4 +193,5 @@ def _frozen(
     prompts = [(prompt.y, prompt.x, prompt.label) for prompt in session.prompts
                if (prompt.source, prompt.plane) == (key, plane)]  # fmt: skip
     regions = [region for region in session.prompts.regions if (region.source, region.plane) == (key, plane)]
-    return FrozenPanel(session.inputs[key], plane, session.frozen_maps(key, label), prompts, regions, size, look)
+    maps, against = session.frozen_maps(key, label), session.prompts.against
+    return FrozenPanel(session.inputs[key], plane, maps, prompts, regions, size, look, against)

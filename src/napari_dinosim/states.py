@@ -88,9 +88,20 @@ class InputState:
         if self.planes is not None:
             words.append(f"{self.planes[0]} of {self.planes[1]} planes")
         if self.best is not None:
-            best = "best score" if self.against else "best match"
-            words.append(f"no match here, best {self.best:.2f}" if self.no_match else f"{best} {self.best:.2f}")
+            best = told_best(self.best, against=self.against)
+            words.append(f"no match here, best {self.best:.2f}" if self.no_match else best)
         return " · ".join(words)
+
+
+def told_best(best: float, *, against: bool) -> str:
+    """Tell the highest score of an image, which is a cosine unless anything counts ``against`` what is looked for.
+
+    Examples
+    --------
+    >>> told_best(0.834, against=False), told_best(0.62, against=True)
+    ('best match 0.83', 'best score 0.62')
+    """
+    return f"{'best score' if against else 'best match'} {best:.2f}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

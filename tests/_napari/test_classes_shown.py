@@ -10,11 +10,27 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
 from events import spin
+from napari_dinosim._napari.features import Features
 from napari_dinosim._napari.label_book import CLASS_LOOKS, LOOKS
 from napari_dinosim._napari.map_section import MapSection
+from napari_dinosim._napari.matching import Matching
 from napari_dinosim._napari.measuring import Measuring
 from napari_dinosim._napari.regions_section import RegionsSection
+from napari_dinosim._napari.roles import (
+    CLUSTERS,
+    COLOURS,
+    LIKE,
+    MATCHES,
+    PREVIEW,
+    PROMPTS,
+    REGIONS,
+    SEGMENTS,
+    is_ours,
+    key_of,
+)
 from napari_dinosim._napari.scores_section import ScoresSection
+from napari_dinosim._napari.segmenting import Segmenting
+from napari_dinosim.records.tools import MatchChoices
 from pictures import colours
 
 RED, BLUE, GREEN = (250, 10, 10), (10, 10, 250), (10, 250, 10)
@@ -386,6 +402,75 @@ def test_the_bar_and_the_rows_tell_scores_of_classes_and_of_negatives(desk):
     best = float(found.session.shown_map(key).scores.max())
     assert found.states()["a"] == f"ready · best score {best:.2f}"
     assert found.widget.images.item(0).toolTip().endswith("Scores: cosines, less those with what is negative.")
+
+
+def made_of_features(controller, what) -> Features:
+    made = Features(controller)
+    if what == COLOURS:
+        made.show_colours()
+    else:
+        made.show_clusters(2, "k-means")
+    assert spin(20, lambda: not (made.colours.running or made.clusters.running))
+    return made
+
+
+def made_labels(controller, what) -> Segmenting:
+    made = Segmenting(controller)
+    if what == SEGMENTS:
+        made.make()
+        assert spin(20, lambda: not made.task.running)
+    else:
+        made.preview.switch(True)
+        assert spin(20, lambda: sum(is_ours(layer, PREVIEW) for layer in controller.viewer.layers) == 2)
+    return made
+
+
+def made_objects(controller, _what) -> Measuring:
+    made = Measuring(controller)
+    labels = next(layer for layer in controller.viewer.layers if layer.name == "cells")
+    made.measure(labels)
+    assert spin(20, lambda: not made.task.running)
+    made.rank(labels, 1, -1)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("what", "make"),
+    [
+        (COLOURS, made_of_features),
+        (CLUSTERS, made_of_features),
+        (SEGMENTS, made_labels),
+        (PREVIEW, made_labels),
+        (LIKE, made_objects),
+    ],
+)
+def test_results_lie_above_the_classes_and_below_what_is_clicked(bench, what, make):
+    cells = np.zeros((80, 112), np.uint8)
+    cells[10:30, 2:30], cells[40:60, 2:30] = 1, 2
+    one = bench.add(striped()[:, ::-1], name="a", translate=(0, 200))
+    bench.viewer.add_layer(Labels(cells, name="cells"))
+    other = bench.add(striped(), name="b")
+    bench.start()
+    matching = Matching(bench.controller)
+    sort_into(bench, other, rose=(40, 10), sky=(70, 50))
+    bench.controller.draw_regions()
+    matching.find(MatchChoices())
+    assert spin(20, lambda: not matching.task.running)
+    made = make(bench.controller, what)
+    order = list(bench.viewer.layers)
+    shown = {layer.metadata["napari_dinosim"]["source"]: order.index(layer) for layer in bench.ours(what)}
+    classes = {key_of(image): list(classes_over(bench, image).values()) for image in (one, other)}
+    assert [len(layers) for layers in classes.values()] == [3, 3]
+    if what == LIKE:  # it is noted of which Labels layer it is
+        shown = {key_of(other): shown.popitem()[1]}
+    assert set(shown) == ({key_of(other)} if what == LIKE else set(classes))
+    for key, place in shown.items():
+        assert place > max(map(order.index, classes[key]))
+    clicked = [layer for kind in (PROMPTS, REGIONS, MATCHES) for layer in bench.ours(kind)]
+    assert len(clicked) == 4
+    assert max(shown.values()) < min(map(order.index, clicked))
+    made.shutdown()
+    matching.shutdown()
 
 
 def test_no_title_widens_the_dock(desk):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 from napari.layers import Labels
 
-from napari_dinosim._napari.feature_table import numbers_of, our_columns, write_features
+from napari_dinosim._napari.feature_table import Vector, numbers_of, our_columns, write_features
 
 MEASURED = {"index": [3, 7, 9], "rank": [1, 3, 2], "embedding": [np.ones(2)] * 3}
 
@@ -63,6 +65,38 @@ def test_a_persons_columns_are_kept_and_ours_are_called_otherwise():
         assert layer.features["rank"].tolist() == ["first", "last", "mid"]
         assert layer.features["dinosim rank"].tolist() == [1, 3, 2]
     assert our_columns(layer) == {"rank": "dinosim rank", "embedding": "dinosim embedding"}
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda vector: vector + 1,
+        lambda vector: vector[2:],
+        lambda vector: vector[3],
+        lambda vector: vector.sum(),
+        lambda vector: vector.mean(),
+        lambda vector: vector.astype(int),
+        lambda vector: vector.reshape(2, 3),
+        lambda vector: vector.copy(),
+        lambda vector: np.concatenate([vector, vector]),
+        lambda vector: np.linalg.norm(vector),
+        lambda vector: np.round(vector, 1),
+        lambda vector: vector @ vector,
+        lambda vector: vector > 2,
+        lambda vector: pickle.loads(pickle.dumps(vector[1:])),
+    ],
+)
+def test_only_a_vector_that_is_stored_is_written_in_short(made):
+    stored, plain = np.arange(6.0).view(Vector), np.arange(6.0)
+    assert str(stored) == f"{stored}" == "6 numbers"
+    assert str(made(stored)) == f"{made(stored)}" == str(made(plain))
+    assert str(pickle.loads(pickle.dumps(stored))) == "6 numbers"
+
+
+def test_what_is_reckoned_with_a_stored_vector_is_plain():
+    stored = np.arange(6.0).view(Vector)
+    assert type(stored + 1) is type(stored * stored) is np.ndarray
+    assert type(stored.sum()) is type(stored @ stored) is np.float64
 
 
 def test_columns_of_ours_that_are_no_longer_known_go():

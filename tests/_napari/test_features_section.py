@@ -6,15 +6,17 @@ import numpy as np
 import pytest
 from napari.layers import Image, Labels
 from napari.utils.colormaps import DirectLabelColormap, label_colormap
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtTest import QTest
 
 from events import spin
-from napari_dinosim._napari import feature_layers, lazy_map, results
-from napari_dinosim._napari.features import GONE, Features, percents
+from napari_dinosim._napari import feature_layers, lazy_map, results, task
+from napari_dinosim._napari.feature_table import write_features
+from napari_dinosim._napari.features import GONE, KINDS, Features, percents
 from napari_dinosim._napari.features_section import OTHERS, OUTDATED, FeaturesSection
 from napari_dinosim._napari.object_colours import by_number
 from napari_dinosim._napari.roles import CLUSTERS, COLOURS, MAP, MARK, is_ours, role
+from napari_dinosim._napari.task import BROKEN_OFF
 from napari_dinosim.analysis.clusters import palette
 from napari_dinosim.planes import LAST
 
@@ -163,7 +165,7 @@ def test_they_go_with_their_image_unless_somebody_has_drawn(bench, features):
     colours(bench, features)
     clusters(bench, features)
     swept, drawn = [], over(bench, CLUSTERS, images[1])
-    features.layers.swept.connect(lambda: swept.append(True))
+    bench.controller.feature_layers.swept.connect(lambda: swept.append(True))
     drawn.paint((5, 5), 2)
     for image in images[:2]:
         bench.viewer.layers.remove(image)
@@ -181,6 +183,74 @@ def test_they_go_with_their_image_unless_somebody_has_drawn(bench, features):
     bench.viewer.layers.remove(over(bench, COLOURS, images[2]))
     assert not features.shows("colours")
     assert features.shows("clusters")
+
+
+def renamed(layer) -> None:
+    layer.name = "my regions"
+
+
+def coloured(layer) -> None:
+    layer.colormap = DirectLabelColormap(color_dict=dict(layer.colormap.color_dict) | {2: "white"})
+
+
+def coloured_by_napari(layer) -> None:
+    layer.colormap = label_colormap(49)
+
+
+def called(layer) -> None:
+    layer.features = layer.features.assign(name=["not embedded", "ground", "cluster 2", "cluster 3"])
+
+
+def described(layer) -> None:
+    layer.features = layer.features.assign(mine=range(4))
+
+
+@pytest.mark.parametrize("what", [renamed, coloured, coloured_by_napari, called, described])
+@pytest.mark.parametrize("after", ["removed", "another shape"])
+def test_what_a_person_made_of_clusters_outlives_the_image(bench, features, what, after):
+    image = bench.add(SECOND_WIDE, name="first", rgb=True)
+    bench.start()
+    clusters(bench, features, 2)
+    clusters(bench, features, 3)
+    layer = over(bench, CLUSTERS, image)
+    what(layer)
+    name, table, colour, held = layer.name, layer.features.copy(), layer.get_color(2), layer.data.copy()
+    if after == "removed":
+        bench.viewer.layers.remove(image)
+    else:
+        image.data = np.stack([SECOND] * 2)
+        bench.start()
+        clusters(bench, features, 2)
+        assert over(bench, CLUSTERS, image) is not layer
+    spin(0.3)
+    assert layer in bench.viewer.layers
+    assert not is_ours(layer, CLUSTERS)
+    assert layer.name == name
+    assert layer.features.equals(table)
+    np.testing.assert_array_equal(layer.get_color(2), colour)
+    np.testing.assert_array_equal(layer.data, held)
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_what_nobody_took_up_goes_with_the_image(bench, features, again):
+    """Columns of ours, colours by a number, looks and a name that napari or a renamed image gave are no one's own."""
+    for name in ("other", "first"):
+        bench.viewer.add_layer(Labels(np.zeros((80, 112), np.uint8), name=f"clusters · {name}"))
+    image = bench.add(FIRST, name="first", rgb=True)
+    bench.start()
+    for count in (4, 2) if again else (2,):
+        clusters(bench, features, count)
+    layer = over(bench, CLUSTERS, image)
+    layer.opacity, layer.contour = 0.3, 1
+    write_features(layer, {"index": [1, 2], "likeness": [0.5, 1.0]})
+    layer.colormap = by_number(np.array([1, 2]), np.array([0.0, 1.0]), "gray")
+    assert layer.name == "clusters · first [1]"
+    image.name = "renamed"
+    assert layer.name == "clusters · renamed"
+    image.name = "other"
+    assert layer.name == "clusters · other [1]"
+    bench.viewer.layers.remove(image)
+    assert spin(5, lambda: layer not in bench.viewer.layers)
 
 
 def test_names_and_colours_that_a_person_gave_stay(bench, features):
@@ -393,6 +463,44 @@ def test_cancelled_nothing_is_shown(bench, features):
     assert bench.told[-1] == ("Cancelled: no clusters were made.", False)
 
 
+@pytest.mark.parametrize("again", [False, True])
+@pytest.mark.parametrize("what", ["colours", "clusters"])
+def test_broken_off_between_two_images_they_are_out_of_date(desk, monkeypatch, what, again):
+    """Some images have new layers and others not: one numbering or basis no longer holds for all."""
+    found = desk(Image(FIRST, name="first", rgb=True), Image(SECOND, name="second", rgb=True))
+    section = found.unfold(FeaturesSection)
+    features, note = section.features, section.explained if what == "colours" else section.grouped
+    button = getattr(section, what)
+    found.start()
+    section.count.value = 2
+    if again:
+        button.native.click()
+        finish(features)
+        section.count.value = 3
+    before = [(layer, layer.data.copy()) for layer in found.ours(KINDS[what])]
+    monkeypatch.setattr(task, "PAUSE_MS", 50)
+    show, shown = getattr(found.controller.feature_layers, f"show_{what}"), []
+
+    def cancelling(one, *data, **more):
+        shown.append(one.found.name)
+        QTimer.singleShot(0, button.native.click)
+        return show(one, *data, **more)
+
+    monkeypatch.setattr(found.controller.feature_layers, f"show_{what}", cancelling)
+    button.native.click()
+    assert spin(20, lambda: found.widget.message.value == BROKEN_OFF)
+    assert len(shown) == 1
+    if what == "clusters" and again:
+        assert sorted(np.array_equal(layer.data, data) for layer, data in before) == [False, True]
+    assert features.outdated(what)
+    assert spin(5, lambda: note.value == f"⚠ {OUTDATED}")
+    monkeypatch.setattr(found.controller.feature_layers, f"show_{what}", show)
+    button.native.click()
+    finish(features)
+    assert not features.outdated(what)
+    assert spin(5, lambda: not note.value.startswith("⚠"))
+
+
 def test_the_section_in_the_window(desk):
     first, second = Image(FIRST, name="first", rgb=True), Image(SECOND, name="second", rgb=True)
     found = desk(first, second)
@@ -439,11 +547,13 @@ def test_the_section_in_the_window(desk):
         ((0.496, 0.296, 0.106), [50, 29, 11]),
         ((0.3, 0.2, 0.1), [30, 20, 10]),
         ((0.0, 0.0, 0.0), [0, 0, 0]),
+        ((np.nan, 0.504, 0.307), [0, 50, 31]),
+        ((np.nan, np.nan, np.nan), [0, 0, 0]),
     ],
 )
 def test_per_cents_add_up(shares, told):
     assert percents(shares) == told
-    assert sum(told) == round(100 * sum(shares))
+    assert sum(told) == round(100 * np.nansum(shares))
 
 
 def test_the_section_tells_what_is_shown_where_something_else_is_chosen(desk):

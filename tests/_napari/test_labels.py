@@ -302,6 +302,25 @@ def test_a_class_is_named_in_the_widget(desk, monkeypatch):
     assert (found.controller.combined_by, found.session.prompts.combine) == ("top", "top")
 
 
+def test_the_buttons_for_a_class_say_what_they_do_or_why_not(desk):
+    section = desk(Image(colours(*SHAPE), name="a")).unfold(PromptsSection)
+    parts, book = (section.rename, section.remove), section._controller.prompts.labels.book
+    for label in ("positive", "negative"):
+        section.label.setCurrentIndex(section.label.findData(label))
+        section.label.activated.emit(section.label.currentIndex())
+        assert book.current == label
+        why_not = f"Choose a class above first: {label} is none."
+        assert [(part.isEnabled(), part.toolTip()) for part in parts] == [(False, why_not)] * 2
+    QTest.keyClicks(section.name, "root")
+    QTest.keyClick(section.name, Qt.Key.Key_Return)
+    assert [(part.isEnabled(), part.toolTip()) for part in parts] == [
+        (True, "Give the class chosen above another name; its points keep it."),
+        (True, "Forget the class chosen above; its points become positive, and are selected."),
+    ]
+    QTest.mouseClick(section.remove, Qt.MouseButton.LeftButton)
+    assert {part.toolTip() for part in parts} == {"Choose a class above first: positive is none."}
+
+
 def test_labels_are_there_again_when_the_widget_is_opened_anew(desk):
     layer = Image(colours(*SHAPE), name="a")
     found = desk(layer)

@@ -44,6 +44,9 @@ def rows(path) -> list[dict[str, str]]:
         (("-3", "rows", "-1"), ["axis_0", "rows", "x"]),
         (("x", "y", "-1"), ["x", "y", "axis_2"]),
         (("-1", "0", "z"), ["-1", "0", "z"]),
+        (("-3", "axis_0", "-1"), ["axis_0_", "axis_0", "x"]),
+        (("x", "axis_2", "-1"), ["x", "axis_2", "axis_2_"]),
+        (("-4", "axis_0", "axis_0_", "-1"), ["axis_0__", "axis_0", "axis_0_", "x"]),
     ],
 )
 def test_axes_that_nobody_labelled_are_named(labels, named):

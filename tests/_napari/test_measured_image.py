@@ -76,6 +76,12 @@ def test_of_several_none_is_taken_by_chance_but_the_one_that_is_chosen(bench, me
     assert measuring.image_of(layer).image is b
 
 
+def test_of_many_images_three_are_named(bench, measuring):
+    images(bench, *"abcde")
+    with pytest.raises(SelectionError, match=r"which fits 'e', 'd', 'c' and 2 more\. Choose one of them"):
+        measuring.image_of(labelled(bench))
+
+
 def test_before_start_one_of_the_right_shape_asks_for_it(bench, measuring):
     bench.add(np.zeros((*SHAPE, 3), np.uint8), name="a")
     bench.add(np.zeros((20, 30, 3), np.uint8), name="b")

@@ -256,7 +256,7 @@ def test_labels_outlive_their_image(bench, segmenting):
     bench.point(layer, (20, 50))
     make(bench, segmenting)
     (found,) = labels_over(bench, layer)
-    segmenting.layers.swept.connect(lambda: swept.append(True))
+    bench.controller.feature_layers.swept.connect(lambda: swept.append(True))
     bench.viewer.layers.remove(layer)
     assert spin(5, lambda: bool(swept))
     assert found in bench.viewer.layers

@@ -157,6 +157,24 @@ def test_a_hole_goes_to_the_nearest_object_of_what_encloses_it_where_it_is_known
     assert (filled[64:144, 112:160] > 0).all()
 
 
+def test_a_hole_between_two_classes_stays_and_one_that_touches_what_encloses_it_is_filled():
+    whole, left, right = np.s_[1:13, 1:15], np.s_[2:12, 2:8], np.s_[2:12, 8:14]
+    between, inside, beside = np.s_[5:8, 6:10], np.s_[9:11, 11:12], np.s_[2:4, 2:4]
+    scores = patches(whole)
+    found = segment(scores, GRID, Segmentation(fill_holes=True))
+    labels = found.labels.copy()
+    for number, places in enumerate((whole, left, right), 1):
+        labels[places] = number
+    for hole in (between, inside, beside):
+        labels[hole] = 0
+    names = ("a", "b", "c")
+    classes = replace(found, labels=labels, names=names, scores=np.ones(3, np.float32), scored=labels > -1)
+    filled = snap_edges(classes, np.zeros(SHAPE, np.uint8))
+    expected = labels.copy()
+    expected[inside], expected[beside] = 3, 1
+    np.testing.assert_array_equal(filled, replace(classes, labels=expected).image())
+
+
 # ---- what is refused ---------------------------------------------------------------------------------------------
 
 

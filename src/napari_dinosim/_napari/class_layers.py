@@ -16,6 +16,7 @@ from napari_dinosim._napari.layer_looks import dress
 from napari_dinosim._napari.lazy_map import LazyMap, PatchValues, pyramid_steps, refuse_drawing
 from napari_dinosim._napari.map_looks import kept_looks, looks_of, redress
 from napari_dinosim._napari.maps import REAL_PIXELS
+from napari_dinosim._napari.personal import NAMED
 from napari_dinosim._napari.results import put, take_away
 from napari_dinosim._napari.roles import CLASS_MAP, MARK, WINNER, is_ours, key_of, mark
 
@@ -180,9 +181,9 @@ class ClassLayers:
                 winner.features = winner.features.replace({"name": {old: new}})
 
     def _entitle(self, layer: Any, name: str) -> None:
-        if layer.name == layer.metadata[MARK].get("named"):
+        if layer.name == layer.metadata[MARK].get(NAMED):
             layer.name = name
-            layer.metadata[MARK]["named"] = layer.name
+            layer.metadata[MARK][NAMED] = layer.name
 
     def _keep_looks(self, key: str, label: str | None, layer: Any) -> None:
         if label is None:
@@ -226,7 +227,7 @@ class ClassLayers:
         above = [*found.layers, self._maps[found.key], *self.layers(found.key).values()]
         self._bound.add(key_of(layer))
         put(self._viewer, layer, [other for other in above if other is not None])
-        layer.metadata[MARK]["named"] = layer.name
+        layer.metadata[MARK][NAMED] = layer.name
         return layer
 
     def _data(self, found: Searched, label: str | None) -> Any:

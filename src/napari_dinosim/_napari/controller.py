@@ -15,6 +15,7 @@ from napari_dinosim._napari.choices import Choices
 from napari_dinosim._napari.class_layers import ClassLayers
 from napari_dinosim._napari.coordinates import shown_axes
 from napari_dinosim._napari.delivery import QtDelivery
+from napari_dinosim._napari.feature_layers import FeatureLayers
 from napari_dinosim._napari.following import ImageFollowing
 from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.hover import HoverPreview
@@ -83,6 +84,7 @@ class Controller(Choices):
         self._images = ImageFollowing(self._watch, self.offering, self.session, self.maps)
         self.prompts = PromptsLayer(viewer)
         self.class_layers = ClassLayers(viewer, self.session, self.offering, self.maps, self.prompts.labels.book)
+        self.feature_layers = FeatureLayers(viewer, self._watch, self.offering, self.maps, self.class_layers)
         self.hover = HoverPreview(
             viewer, self.session, self.offering, self.maps, self.class_layers, self.prompts.changed
         )
@@ -215,6 +217,7 @@ class Controller(Choices):
         self.regions.close()
         self.maps.shutdown()
         self.class_layers.shutdown()
+        self.feature_layers.shutdown()
         for emitter, callback in self._viewer_connections():
             emitter.disconnect(callback)
 

@@ -10,7 +10,7 @@ from napari_dinosim._napari.coordinates import shown_axes
 from napari_dinosim._napari.export import FORMATS, MapExport, suggested, target_of
 from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.patch_overlay import image_to_draw
-from napari_dinosim._napari.roles import MAP, MARK, is_ours, key_of
+from napari_dinosim._napari.roles import key_of
 from napari_dinosim._napari.task import TaskButton
 from napari_dinosim.errors import ExportError
 
@@ -54,8 +54,6 @@ class ExportButton(TaskButton):
         """Return the image whose map is meant, where it has one."""
         controller = self._controller
         images, active = controller.checked(), controller.viewer.layers.selection.active
-        if active is not None and is_ours(active, MAP):
-            active = next((image for image in images if key_of(image) == active.metadata[MARK]["source"]), active)
         image = image_to_draw(images, active, controller.session.prompts)
         return image if image is not None and controller.maps[key_of(image)] is not None else None
 

@@ -13,12 +13,11 @@ from psygnal import Signal
 from superqt.utils import qthrottled
 
 from napari_dinosim._napari.coordinates import leading_shape, place_like, placement, plane_shape, shown_axes
-from napari_dinosim._napari.feature_table import COLUMNS
 from napari_dinosim._napari.guard import guarded
-from napari_dinosim._napari.image_watch import ImageWatch
 from napari_dinosim._napari.inputs import fingerprint
 from napari_dinosim._napari.lazy_map import LazyMap, PatchValues, pyramid_steps
 from napari_dinosim._napari.maps import REAL_PIXELS
+from napari_dinosim._napari.personal import NAMED, WRITTEN, drawn_in, leave, note_drawing, taken_up
 from napari_dinosim._napari.results import find, put, take_away
 from napari_dinosim._napari.roles import CLUSTERS, COLOURS, MARK, PREVIEW, SEGMENTS, is_ours, key_of, mark
 from napari_dinosim.planes import index_of
@@ -26,10 +25,15 @@ from napari_dinosim.planes import index_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from napari.components import ViewerModel
     from numpy.typing import NDArray
 
+    from napari_dinosim._napari.class_layers import ClassLayers
     from napari_dinosim._napari.controller import Controller
+    from napari_dinosim._napari.image_watch import ImageWatch
     from napari_dinosim._napari.lazy_map import Gridded
+    from napari_dinosim._napari.maps import MapLayers
+    from napari_dinosim._napari.offering import Offering
     from napari_dinosim._napari.searched import Searched
     from napari_dinosim.embeddings import PatchEmbeddings
     from napari_dinosim.planes import Axes, PlaneIndex
@@ -117,33 +121,37 @@ def _axes(controller: Controller, image: Image) -> Axes:
 
 
 class FeatureLayers:
-    """Puts colours and clusters into layers over the images.
+    """Puts colours, clusters and labels into layers over the images.
 
     Parameters
     ----------
-    controller : Controller
+    viewer : Viewer
+    watch : ImageWatch
+    offering : Offering
+    maps : MapLayers
+    classes : ClassLayers
+        Above these and the maps, layers are put.
     """
 
     swept = Signal()
     """Layers were removed, and those of ours that went with their image."""
 
-    def __init__(self, controller: Controller) -> None:
-        self._controller = controller
+    def __init__(
+        self, viewer: ViewerModel, watch: ImageWatch, offering: Offering, maps: MapLayers, classes: ClassLayers
+    ) -> None:
+        self._viewer, self._watch, self._offering, self._maps, self._classes = viewer, watch, offering, maps, classes
         self._sweep_soon = qthrottled(guarded(self._sweep), timeout=0, leading=False)  # never within another removal
-        self._watch = ImageWatch(controller.viewer)
-        self._watch.removed.connect(self._sweep_soon)
-        self._watch.placed.connect(self._placed)
-        self._watch.renamed.connect(self._renamed)
-        self._watch.follow()
+        watch.removed.connect(self._sweep_soon)
+        watch.placed.connect(self._placed)
+        watch.renamed.connect(self._renamed)
 
     def shutdown(self) -> None:
-        """Follow the images no more; the layers stay."""
-        self._watch.close()
+        """Sweep no more; the layers stay."""
         self._sweep_soon.cancel()
 
     def all(self, kind: str) -> list[Any]:
         """Layers of a kind over images that are open."""
-        found = (find(self._controller.viewer, kind, key_of(image)) for image in self._watch.images())
+        found = (find(self._viewer, kind, key_of(image)) for image in self._watch.images())
         return [layer for layer in found if layer is not None]
 
     def show_colours(self, taken: Taken, data: Any, **more: Any) -> Image | None:
@@ -167,18 +175,19 @@ class FeatureLayers:
 
     def held(self, kind: str, key: str) -> Any:
         """Layer of a kind over an image, where there is one."""
-        return find(self._controller.viewer, kind, key)
+        return find(self._viewer, kind, key)
 
     def _show(self, kind: str, taken: Taken, data: Any, make: Callable[..., Any], more: dict[str, Any]) -> Any:
-        image, viewer = taken.found.image, self._controller.viewer
+        image, viewer = taken.found.image, self._viewer
         if image not in viewer.layers or leading_shape(image) + plane_shape(image) != taken.shape:
             return None
-        noted = mark(kind, source=taken.found.key, name=taken.found.name, written=fingerprint(data), **more)
+        noted = mark(kind, source=taken.found.key, **{WRITTEN: fingerprint(data)}, **more)
         layer, multiscale = find(viewer, kind, taken.found.key), isinstance(data, list)
-        if layer is not None and _edited(layer):
-            _leave(layer)
+        of_another_kind = layer is not None and (layer.ndim, bool(layer.multiscale)) != (image.ndim, multiscale)
+        if layer is not None and (taken_up(layer) if of_another_kind else drawn_in(layer)):
+            leave(layer)
             layer = None
-        if layer is not None and (layer.ndim, bool(layer.multiscale)) != (image.ndim, multiscale):
+        elif of_another_kind:
             viewer.layers.remove(layer)
             layer = None
         if layer is None:
@@ -186,58 +195,42 @@ class FeatureLayers:
             place = placement(image)
             layer = make(data, name=name, opacity=opacity, metadata=noted, multiscale=multiscale, **place)
             if isinstance(layer, Labels):
-                layer.events.paint.connect(_painted)
-            above = [*taken.found.layers, self._controller.maps[taken.found.key]]
+                layer.events.paint.connect(note_drawing)
+            above = [*taken.found.layers, self._maps[taken.found.key]]
+            above += self._classes.layers(taken.found.key).values()
             if kind != COLOURS:  # a cluster that is shown alone is seen over the colours, whichever came first
                 above += [find(viewer, other, taken.found.key) for other in TITLES]
             put(viewer, layer, [other for other in above if other is not None])
+            layer.metadata[MARK][NAMED] = layer.name
         else:
             layer.data = data
-            columns = layer.metadata[MARK].get(COLUMNS, {})
-            layer.metadata[MARK] = {**noted[MARK], "layer": key_of(layer), COLUMNS: columns}
+            layer.metadata[MARK] = layer.metadata[MARK] | noted[MARK]  # a copy of the layer shares the old one
         if isinstance(layer, Labels):  # napari would take any single level for one that can be painted in
             layer.editable = isinstance(data, np.ndarray) and kind != PREVIEW
         return layer
 
     def _sweep(self, _removed: object) -> None:
-        """Take colours and clusters of images that are gone away, unless somebody has drawn in them."""
-        layers, present = self._controller.viewer.layers, {key_of(image) for image in self._watch.images()}
+        """Take colours and clusters of images that are gone away, unless a person took them up."""
+        layers, present = self._viewer.layers, {key_of(image) for image in self._watch.images()}
         for kind in (COLOURS, CLUSTERS):
             left = [one for one in layers if is_ours(one, kind) and one.metadata[MARK]["source"] not in present]
             for layer in left:
-                if _edited(layer):
-                    _leave(layer)
+                if taken_up(layer):
+                    leave(layer)
                 else:
-                    take_away(self._controller.viewer, layer)
+                    take_away(self._viewer, layer)
         self.swept.emit()
 
     def _placed(self, image: Image) -> None:
         for kind in TITLES:
-            layer = find(self._controller.viewer, kind, key_of(image))
+            layer = find(self._viewer, kind, key_of(image))
             if layer is not None and layer.ndim == image.ndim:
                 place_like(layer, image)
 
     def _renamed(self, image: Image) -> None:
-        found = self._controller.offering.of(image)
+        found = self._offering.of(image)
         for kind, title in TITLES.items():
-            layer = find(self._controller.viewer, kind, found.key)
-            if layer is not None and layer.name == title.format(layer.metadata[MARK]["name"]):
+            layer = find(self._viewer, kind, found.key)
+            if layer is not None and layer.name == layer.metadata[MARK][NAMED]:
                 layer.name = title.format(found.name)
-                layer.metadata[MARK]["name"] = found.name
-
-
-def _edited(layer: Any) -> bool:
-    """Whether somebody has drawn into a layer that we made."""
-    return bool(fingerprint(layer.data) != layer.metadata[MARK]["written"])
-
-
-def _leave(layer: Any) -> None:
-    """Leave a layer of ours to the person."""
-    layer.metadata[MARK] = {**layer.metadata[MARK], "layer": ""}
-
-
-def _painted(event: Any) -> None:
-    """Note that somebody has drawn: the checksum of a large array looks at some rows only. Outlives the widget."""
-    noted = event.source.metadata.get(MARK)
-    if noted is not None:
-        noted["written"] = None
+                layer.metadata[MARK][NAMED] = layer.name

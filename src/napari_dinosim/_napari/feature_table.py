@@ -22,17 +22,32 @@ COLUMNS = "columns"
 class Vector(np.ndarray):
     """An array that is written in short: napari writes all that it knows of an object into its status bar.
 
-    ``np.asarray`` of it is the array itself.
+    ``np.asarray`` of it is the array itself; what is made of it is written as usual.
 
     Examples
     --------
     >>> vector = np.arange(384.0).view(Vector)
-    >>> str(vector), float(vector[3])
-    ('384 numbers', 3.0)
+    >>> str(vector), str(vector[:3] + 1), str(vector.max())
+    ('384 numbers', '[1. 2. 3.]', '383.0')
     """
 
+    def __array_finalize__(self, made_of: object) -> None:
+        self._in_short = type(made_of) is np.ndarray  # the view of an array, but no slice or copy of that view
+
+    def __array_wrap__(self, array: NDArray[Any], *_how: Any) -> Any:
+        """Leave results plain arrays and numbers."""
+        return array[()]
+
+    def __reduce__(self) -> Any:
+        plain = np.asarray(self)
+        return (_in_short, (plain,)) if self._in_short else plain.__reduce__()
+
     def __str__(self) -> str:
-        return f"{self.size} numbers"
+        return f"{self.size} numbers" if self._in_short else super().__str__()
+
+
+def _in_short(array: NDArray[Any]) -> Vector:
+    return array.view(Vector)
 
 
 def our_columns(layer: Labels) -> dict[str, str]:

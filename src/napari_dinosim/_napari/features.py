@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.utils.colormaps import DirectLabelColormap
 from psygnal import Signal
 
-from napari_dinosim._napari.feature_layers import NO_CLUSTER, NO_COLOUR, FeatureLayers, take
+from napari_dinosim._napari.feature_layers import NO_CLUSTER, NO_COLOUR, take
 from napari_dinosim._napari.feature_table import write_features
 from napari_dinosim._napari.object_colours import BY_NUMBER
+from napari_dinosim._napari.personal import note_looks
 from napari_dinosim._napari.roles import CLUSTERS, COLOURS
 from napari_dinosim._napari.segment_looks import direct, dress
 from napari_dinosim._napari.sentences import counted
@@ -19,8 +21,9 @@ from napari_dinosim._napari.task import Task
 from napari_dinosim.records.tools import ClusterChoices
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Generator, Iterable, Sequence
 
+    from napari.layers import Labels, Layer
     from numpy.typing import NDArray
 
     from napari_dinosim._napari.controller import Controller
@@ -74,10 +77,12 @@ class Features:
     """Colours are there: shares of the variance that red, green and blue explain."""
     grouped = Signal(list)
     """Clusters are there: a list of LegendRow."""
+    broken_off = Signal()
+    """Layers of some images are new, those of others are not."""
 
     def __init__(self, controller: Controller) -> None:
         self._controller = controller
-        self.layers = FeatureLayers(controller)
+        self._layers = controller.feature_layers
         self.colours, self.clusters = Task(controller.engine), Task(controller.engine)
         self._made_of: dict[str, object] = {}
         self._grouped = ("", ClusterChoices())
@@ -86,7 +91,6 @@ class Features:
         """Stop what runs; the layers stay."""
         self.colours.cancel()
         self.clusters.cancel()
-        self.layers.shutdown()
 
     def outdated(self, what: str) -> bool:
         """Whether other embeddings are there than those that the shown ``"colours"`` or ``"clusters"`` were made of."""
@@ -94,7 +98,7 @@ class Features:
 
     def shows(self, what: str) -> bool:
         """Whether ``"colours"`` or ``"clusters"`` that were made here are still there."""
-        return what in self._made_of and bool(self.layers.all(KINDS[what]))
+        return what in self._made_of and bool(self._layers.all(KINDS[what]))
 
     @property
     def others_than_chosen(self) -> str:
@@ -104,7 +108,7 @@ class Features:
 
     def show_only(self, number: int) -> None:
         """Draw one cluster only, in all images; 0 for all of them."""
-        for layer in self.layers.all(CLUSTERS):
+        for layer in self._layers.all(CLUSTERS):
             layer.selected_label = number or 1
             layer.show_selected_label = bool(number)
 
@@ -123,13 +127,9 @@ class Features:
 
         def done(result: tuple[PcaColours, list[Any]]) -> Steps:
             found, data = result
-            note = {"explained_variance": found.explained, "images": [one.found.name for one in taken]}
-            shown = []
-            for one, each in zip(taken, data, strict=True):
-                shown.append(self.layers.show_colours(one, each, **note))
-                yield
-            if not any(shown):
-                self._controller.told.emit(GONE, True)
+            note: dict[str, Any] = {"explained_variance": found.explained, "images": [one.found.name for one in taken]}
+            show = partial(self._layers.show_colours, **note)
+            if not (yield from self._lay("colours", zip(taken, data, strict=True), show)):
                 return None
             self._made_of["colours"] = signature
             self.explained.emit(found.explained)
@@ -155,15 +155,15 @@ class Features:
 
         def done(result: tuple[PatchClusters, list[Any]]) -> Steps:
             found, data = result
-            rows, shown = legend(found), []
+            rows = legend(found)
             colours = direct(row.colour for row in rows)
-            for one, each in zip(taken, data, strict=True):
-                layer = self.layers.show_clusters(one, each, colours, method=method)
+
+            def show(one: Taken, each: Any) -> Labels | None:
+                layer = self._layers.show_clusters(one, each, colours, method=method)
                 self._dress(layer, rows)
-                shown.append(layer)
-                yield
-            if not any(shown):
-                self._controller.told.emit(GONE, True)
+                return layer
+
+            if not (yield from self._lay("clusters", zip(taken, data, strict=True), show)):
                 return None
             self._made_of["clusters"] = signature
             self._grouped = (f"{counted(found.count, 'cluster')} by {BY[method]}", ClusterChoices(method, count))
@@ -172,6 +172,23 @@ class Features:
             return f"{counted(found.count, 'cluster')} over {_images(taken)}, by {BY[method]}.{fewer}"
 
         self.clusters.start(work, done, "Cancelled: no clusters were made.")
+
+    def _lay(
+        self, what: str, made: Iterable[tuple[Taken, Any]], show: Callable[[Taken, Any], Layer | None]
+    ) -> Generator[None, None, bool]:
+        """Show one image after the other; whether any is still there. What is broken off is out of date."""
+        shown = []
+        try:
+            for one, each in made:
+                shown.append(show(one, each))
+                yield
+        except BaseException:  # cancelled, too
+            self._made_of[what] = None
+            self.broken_off.emit()
+            raise
+        if not any(shown):
+            self._controller.told.emit(GONE, True)
+        return any(shown)
 
     def _take(self) -> tuple[list[Taken], object]:
         taken = take(self._controller)
@@ -204,6 +221,7 @@ class Features:
             "share": [np.nan, *(row.share for row in rows)],
         }
         write_features(layer, table, anew=True, rows="table")
+        note_looks(layer, direct(row.colour for row in rows), names)
 
 
 def legend(found: PatchClusters) -> list[LegendRow]:
@@ -215,14 +233,14 @@ def legend(found: PatchClusters) -> list[LegendRow]:
 
 
 def percents(shares: Sequence[float]) -> list[int]:
-    """Whole per cents of shares, which add up to the rounded sum: the largest remainders are rounded up.
+    """Whole per cents of shares, which add up to the rounded sum: the largest remainders are rounded up. NaN is none.
 
     Examples
     --------
     >>> percents([0.334, 0.333, 0.222])
     [34, 33, 22]
     """
-    exact = [100 * share for share in shares]
+    exact = [0.0 if np.isnan(share) else 100 * share for share in shares]
     whole = [int(number) for number in exact]
     missing = round(sum(exact)) - sum(whole)
     for place in sorted(range(len(exact)), key=lambda place: whole[place] - exact[place])[:missing]:

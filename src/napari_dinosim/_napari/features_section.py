@@ -87,9 +87,9 @@ class FeaturesSection(Section):
         self.features.shutdown()
 
     def _signals(self) -> list[Any]:
-        controller = self._controller
-        swept = self.features.layers.swept
-        return [controller.rows_changed, controller.row_changed, controller.choices_changed, swept]
+        controller, features = self._controller, self.features
+        of_layers = [controller.feature_layers.swept, features.broken_off]
+        return [controller.rows_changed, controller.row_changed, controller.choices_changed, *of_layers]
 
     def _connect(self) -> None:
         self._look = qdebounced(guarded(self._say_state), timeout=LOOK_MS)

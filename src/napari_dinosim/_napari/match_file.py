@@ -13,7 +13,7 @@ from napari_dinosim.analysis.match_table import write_matches
 from napari_dinosim.errors import Cancelled
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -85,13 +85,19 @@ def axis_names(labels: Sequence[str]) -> list[str]:
     -------
     list of str
         The last two are ``"y"`` and ``"x"`` where they have no label, others ``"axis_0"``, ``"axis_1"``, …, from the
-        first axis.
+        first axis; with underscores behind where a label is called so.
     """
     plain = [f"axis_{axis}" for axis in range(len(labels) - 2)] + ["y", "x"]
     own = [label != str(axis - len(labels)) for axis, label in enumerate(labels)]
     taken = {label for label, given in zip(labels, own, strict=True) if given}
-    unlabelled = [name if name not in taken else f"axis_{axis}" for axis, name in enumerate(plain)]
+    unlabelled = [name if name not in taken else _free(f"axis_{axis}", taken) for axis, name in enumerate(plain)]
     return [label if given else name for label, given, name in zip(labels, own, unlabelled, strict=True)]
+
+
+def _free(name: str, taken: Container[str]) -> str:
+    while name in taken:
+        name += "_"
+    return name
 
 
 def _place(matrix: NDArray[np.float64], match: Match) -> list[float]:

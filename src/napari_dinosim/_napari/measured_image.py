@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_dinosim._napari.coordinates import leading_shape, plane_shape, world_matrix
 from napari_dinosim._napari.roles import MARK
+from napari_dinosim._napari.sentences import enumerated
 from napari_dinosim.analysis.objects import times
 from napari_dinosim.errors import SelectionError
 
@@ -69,7 +70,7 @@ def image_of(controller: Controller, layer: Labels) -> Searched:
         return made_of
     if not found:
         if waiting := _of_shape(controller, layer):
-            images = " and ".join(repr(one.name) for one in waiting)
+            images = enumerated([repr(one.name) for one in waiting])
             raise SelectionError(NOT_EMBEDDED.format(name=layer.name, shape=shape, images=images))
         others = ", ".join(times(_shape(one)) for one in controller.offering.checked()) or "none is checked"
         raise SelectionError(NO_IMAGE.format(name=layer.name, shape=shape, others=others))
@@ -78,7 +79,7 @@ def image_of(controller: Controller, layer: Labels) -> Searched:
     there = [one for one in found if np.allclose(world_matrix(one.image, units), place, rtol=1e-6)] or found
     meant = there if len(there) == 1 else _named(layer.name, there)
     if len(meant) != 1:
-        images = " and ".join(repr(one.name) for one in meant or there)
+        images = enumerated([repr(one.name) for one in meant or there])
         raise SelectionError(SEVERAL.format(name=layer.name, shape=shape, images=images))
     return meant[0]
 

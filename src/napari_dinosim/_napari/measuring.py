@@ -26,6 +26,7 @@ from napari_dinosim.errors import SelectionError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from napari.layers import Layer
     from numpy.typing import NDArray
 
     from napari_dinosim._napari.controller import Controller
@@ -194,9 +195,17 @@ class Measuring:
                 metadata=mark(LIKE, source=key_of(layer)),
                 **placement(layer),
             )
-            put(viewer, shown, [layer])
+            put(viewer, shown, [layer, *self._classes_over(layer)])
         shown.editable = False
         shown.metadata[MARK]["objects"] = alike.tolist()
+
+    def _classes_over(self, layer: Labels) -> list[Layer]:
+        """Layers of classes over the image of a layer, that would cover what is put below them."""
+        try:
+            found = self.image_of(layer)
+        except SelectionError:  # it is gone, and they with it
+            return []
+        return list(self._controller.class_layers.layers(found.key).values())
 
     # ---- what was measured holds for the labels of then ----------------------------------------------------------
 
@@ -241,4 +250,4 @@ def columns(measures: ObjectMeasures) -> dict[str, Any]:
     table: dict[str, Any] = {"index": measures.labels, "pixels embedded": measures.pixels}
     for name in measures.mean:
         table[f"{name} mean"], table[f"{name} max"] = measures.mean[name], measures.maximum[name]
-    return table | {"embedding": list(measures.vectors.view(Vector))}
+    return table | {"embedding": [vector.view(Vector) for vector in measures.vectors]}

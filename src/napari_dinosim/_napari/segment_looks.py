@@ -41,7 +41,7 @@ def direct(colours: Iterable[Any]) -> DirectLabelColormap:
 def dress(layer: Labels, colours: DirectLabelColormap | None) -> None:
     """Give labels these colours, or, for objects, those of napari, unless they have them: that draws the layer anew."""
     if colours is not None:
-        if not _same_colours(layer.colormap, colours):
+        if not same_colours(layer.colormap, colours):
             layer.colormap = colours
     elif isinstance(layer.colormap, DirectLabelColormap):  # it has no colours for objects
         layer.colormap = label_colormap(49)
@@ -53,7 +53,8 @@ def in_bytes(labels: NDArray[np.int32]) -> NDArray[np.uint8]:
     return found
 
 
-def _same_colours(one: Any, other: DirectLabelColormap) -> bool:
+def same_colours(one: Any, other: DirectLabelColormap) -> bool:
+    """Whether the same labels have the same colours."""
     held = one.color_dict if isinstance(one, DirectLabelColormap) else {}
     return held.keys() == other.color_dict.keys() and all(
         np.array_equal(held[label], colour) for label, colour in other.color_dict.items()

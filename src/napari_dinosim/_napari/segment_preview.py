@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from napari_dinosim._napari.controller import Controller
-    from napari_dinosim._napari.feature_layers import FeatureLayers
     from napari_dinosim._napari.mapped import Mapped
     from napari_dinosim._napari.task import Steps
     from napari_dinosim.analysis.recipe import Segmentation
@@ -45,7 +44,6 @@ class SegmentPreview:
     Parameters
     ----------
     controller : Controller
-    layers : FeatureLayers
     making : Task
         Makes the labels; a preview waits until it has ended.
     """
@@ -53,8 +51,8 @@ class SegmentPreview:
     told = Signal(str)
     """What was found, in words."""
 
-    def __init__(self, controller: Controller, layers: FeatureLayers, making: Task) -> None:
-        self._controller, self._layers, self._making = controller, layers, making
+    def __init__(self, controller: Controller, making: Task) -> None:
+        self._controller, self._layers, self._making = controller, controller.feature_layers, making
         self._task = Task(controller.engine)
         self._on = self._again = False
         self._shown: dict[str, dict[PlaneIndex, PatchValues]] = {}

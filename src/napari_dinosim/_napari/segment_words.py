@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from napari_dinosim._napari.sentences import counted
+from napari_dinosim._napari.sentences import counted, enumerated
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,8 +14,6 @@ NO_MAP = "There is no map to make labels of. Press Start, then click on what you
 GONE = "The images are gone meanwhile: no labels were made."
 EVERYTHING = 0.999
 """Share of an image, from 0 to 1, above which all of it is found."""
-NAMED = 3
-"""Most images that one sentence names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +78,7 @@ def said(found: Sequence[Found], *, classes: int, together: bool) -> str:
         whence = f"from {low} on" if low == high else f"with thresholds from {low} to {high}"
         what = f"{count}{_share(pixels / area)} of the area, {whence}.{_exceptions(known)}"
     fewer = [f"{one.embedded} of {counted(one.planes, 'plane')} of {one.name}" for one in known if _fewer(one)]
-    planes = f" Embedded and done: {_listed(fewer)}." if fewer else ""
+    planes = f" Embedded and done: {enumerated(fewer)}." if fewer else ""
     return " ".join([what + planes, *(f"⚠ {text}" for text in _left_out(found))])
 
 
@@ -96,7 +94,7 @@ def made_for(count: int, lazy: Sequence[str]) -> str:
         return f"{of}: they are yours to paint in."
     if len(lazy) == count:
         return f"{of}, drawn where you look: too large to paint in."
-    return f"{of}: they are yours to paint in, but for {_listed(lazy)}, too large for that and drawn where you look."
+    return f"{of}: they are yours to paint in, but for {enumerated(lazy)}, too large for that and drawn where you look."
 
 
 def _count(known: Sequence[Found], classes: int, together: bool) -> str:
@@ -122,7 +120,7 @@ def _exceptions(known: Sequence[Found]) -> str:
     nothing = [one.name for one in known if not one.pixels]
     everything = [one.name for one in known if _everything(one)]
     told = (("Nothing", nothing), ("Everything", everything))
-    return "".join(f" ⚠ {what} in {_listed(names)}." for what, names in told if names)
+    return "".join(f" ⚠ {what} in {enumerated(names)}." for what, names in told if names)
 
 
 def _left_out(found: Sequence[Found]) -> list[str]:
@@ -141,11 +139,4 @@ def _parts(those: Sequence[Found]) -> str:
         for one in those
     ]
     several = len(those) > 1 or (those[0].embedded > 1 and those[0].left_out > 1)
-    return f"{_listed(parts)} {'were' if several else 'was'}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    """List names: ``"a and b"``, ``"a, b, c and 4 more"``."""
-    more = len(names) - NAMED
-    named = [*names[:NAMED], f"{more} more"] if more > 0 else list(names)
-    return " and ".join([", ".join(named[:-1]), named[-1]] if len(named) > 1 else named)
+    return f"{enumerated(parts)} {'were' if several else 'was'}"

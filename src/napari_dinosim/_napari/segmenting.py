@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
-from napari_dinosim._napari.feature_layers import FeatureLayers
 from napari_dinosim._napari.feature_table import write_features
 from napari_dinosim._napari.mapped import gather
 from napari_dinosim._napari.segment_looks import colours_of, dress
@@ -45,15 +44,13 @@ class Segmenting:
 
     def __init__(self, controller: Controller) -> None:
         self._controller = controller
-        self.layers = FeatureLayers(controller)
         self.task = Task(controller.engine)
-        self.preview = SegmentPreview(controller, self.layers, self.task)
+        self.preview = SegmentPreview(controller, self.task)
 
     def shutdown(self) -> None:
         """Stop what runs; labels stay, previews go."""
         self.task.cancel()
         self.preview.shutdown()
-        self.layers.shutdown()
 
     @property
     def recipe(self) -> Segmentation:
@@ -100,7 +97,7 @@ class Segmenting:
         if made.data is None:
             return None
         colours = colours_of(self._controller, recipe)
-        layer = self.layers.show_segments(made.mapped.taken, made.data, colours)
+        layer = self._controller.feature_layers.show_segments(made.mapped.taken, made.data, colours)
         if layer is not None:
             write_features(layer, made.table, anew=True, rows="table")
             dress(layer, colours)

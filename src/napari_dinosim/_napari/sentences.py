@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 FIRST = "Press Start, then click on what you look for."
 CLICK = "Click on what you look for."
 NO_WEIGHTS = (
@@ -15,7 +20,17 @@ INTENSITY_CHANGED = "Its intensities are read otherwise now; press Start to embe
 CHANNEL_REMOVED = "A channel was removed: the others of its composition are images of their own again."
 RESOLUTION_CHANGED = "It is to be sampled otherwise now; press Start to embed it anew."
 
+NAMED = 3
+"""Most images that one sentence names."""
+
 
 def counted(number: int, one: str, many: str = "") -> str:
     """``"1 image"``, ``"2 images"``, ``"10 368 patches"``."""
     return f"{number:,} {one if number == 1 else many or one + 's'}".replace(",", " ")
+
+
+def enumerated(names: Sequence[str]) -> str:
+    """List names: ``"a and b"``, ``"a, b, c and 4 more"``."""
+    more = len(names) - NAMED
+    named = [*names[:NAMED], f"{more} more"] if more > 0 else list(names)
+    return " and ".join([", ".join(named[:-1]), named[-1]] if len(named) > 1 else named)

@@ -197,8 +197,8 @@ def _tidied(found: NDArray[np.int32], segments: Segments, step: Callable[[], Non
 
 
 def _filled(found: NDArray[np.int32], segments: Segments, step: Callable[[], None]) -> NDArray[np.int32]:
-    """Give what one class encloses to it: to its nearest object."""
-    from scipy.ndimage import distance_transform_edt, find_objects
+    """Give what one class encloses to it: to its nearest object. What lies between other classes in it stays."""
+    from scipy.ndimage import binary_dilation, distance_transform_edt, find_objects
 
     numbers = {name: number for number, name in enumerate(dict.fromkeys(segments.names), 1)}
     classes = np.array([0, *(numbers[name] for name in segments.names)], dtype=np.int32)[found]
@@ -213,6 +213,8 @@ def _filled(found: NDArray[np.int32], segments: Segments, step: Callable[[], Non
         box = slice(max(down.start - 1, 0), down.stop + 1), slice(max(across.start - 1, 0), across.stop + 1)
         hole = parts[box] == number
         others = classes[box] != holes[box][hole][0]
+        if others[binary_dilation(hole)].all():
+            continue
         nearest = distance_transform_edt(others, return_distances=False, return_indices=True)
         found[box][hole] = found[box][tuple(nearest)][hole]
     return found

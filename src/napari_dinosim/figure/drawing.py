@@ -13,6 +13,7 @@ from napari_dinosim.figure.colours import LABELS, colours_of
 from napari_dinosim.figure.panel import marks_of
 from napari_dinosim.figure.scale_bar import draw_bar
 from napari_dinosim.prompts import POSITIVE
+from napari_dinosim.states import told_best
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -194,7 +195,7 @@ def _show(axis: Axes, panel: Panel, values: Any, covers: tuple[float, float], **
 
 
 def _entitle(places: Sequence[Axes], panel: Panel) -> None:
-    best = "" if panel.best is None else f"best match {panel.best:.2f}"
+    best = "" if panel.best is None else told_best(panel.best, against=panel.against)
     texts = [f"{panel.name}\n{best}".strip()] if len(places) == 1 else [panel.name, f"similarity · {best}".strip(" ·")]
     for axis, text in zip(places, texts, strict=True):
         axis.set_title(text, fontsize=10, parse_math=False)  # a name may hold dollar signs

@@ -104,6 +104,9 @@ class Panel:
         Shapes and objects that were prompts here.
     look : MapLook, optional
         How its map is drawn; by default as the figure's others.
+    against : bool
+        Whether anything counted against what was looked for: then the highest score is told as a score, else as a
+        match, which is a cosine.
 
     Raises
     ------
@@ -122,6 +125,7 @@ class Panel:
     unit: str = "pixel"
     regions: Sequence[RegionPrompt] = ()
     look: MapLook | None = None
+    against: bool = False
     steps: tuple[float, float] = field(init=False, repr=False)
     """Pixel size along y and x."""
 
