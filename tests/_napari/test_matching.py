@@ -114,6 +114,7 @@ def test_only_what_is_other_is_written_into_the_layers(bench, matching):
     bench.controller.prompts.undoing.undo()
     bench.wait()
     assert len(matching.matches) == 9
+    assert (matching.current.source, matching.current.rank) == (keys[1], 3), "the one that came back is in hand"
     assert_rings(matching)
 
 
@@ -242,7 +243,10 @@ def test_after_a_yes_or_no_the_following_match_is_in_hand(bench, matching):
     ("choices", "told"),
     [
         ({"threshold": 0.9999}, "No place has a score of 1.00 or more. The best on screen is"),
-        ({"k": 500, "radius": 0.0, "threshold": 0.999}, "There are no more with these settings."),
+        (
+            {"k": 500, "radius": 0.0, "threshold": 0.999},
+            "There are no more in searched (3) and seen (none) with these settings.",
+        ),
     ],
 )
 def test_too_few_matches_are_told(bench, matching, choices, told):
@@ -252,6 +256,43 @@ def test_too_few_matches_are_told(bench, matching, choices, told):
     bench.point(first, (20, 40))
     find(matching, **choices) if "k" not in choices else find(matching, **{**choices, "threshold": 0.8})
     assert told in bench.told[-1][0]
+
+
+def test_images_with_fewer_matches_than_asked_for_are_named(bench, matching):
+    three_searched(bench)
+    bench.add(np.full((40, 40, 3), 90, np.uint8), name="plain", translate=(0, 700))
+    bench.start()
+    find(matching, k=3)
+    assert bench.told[-1][0].startswith("Found 9 matches in 3 images")
+    assert "There are no more in plain (none) and seen (none) with these settings." in bench.told[-1][0]
+    find(matching, k=2)
+    assert "no more in plain (none)" in bench.told[-1][0]
+    assert "searched" not in bench.told[-1][0]
+    find(matching, k=4)
+    assert "There are no more in plain (none), searched 2 (3), searched 1 (3) and 2 more with" in bench.told[-1][0]
+
+
+def test_a_mistaken_yes_is_taken_back_and_no_is_said_of_the_same_match(bench, matching):
+    three_searched(bench)
+    find(matching)
+    matching.step(1)
+    matching.step(1)
+    meant, every = matching.current, matching.matches
+    for _again in range(2):
+        matching.accept()
+        bench.wait()
+        assert matching.current != meant
+        centre = np.array(bench.viewer.scene.camera.center)
+        bench.controller.prompts.undoing.undo()
+        bench.wait()
+        assert (matching.current, matching.matches) == (meant, every)
+        assert not np.allclose(np.array(bench.viewer.scene.camera.center), centre), "it is not what is looked at"
+    matching.reject()
+    bench.wait()
+    assert set(every) - set(matching.matches) == {meant}
+    assert [(prompt.label, round(prompt.y), round(prompt.x)) for prompt in bench.session.prompts][1:] == [
+        ("negative", round(meant.y), round(meant.x))
+    ]
 
 
 def region_on(bench, layer, corners) -> None:

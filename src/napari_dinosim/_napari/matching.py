@@ -17,7 +17,7 @@ from napari_dinosim._napari.matches_layer import MatchLayers
 from napari_dinosim._napari.placing import place_prompt
 from napari_dinosim._napari.point_state import place_names
 from napari_dinosim._napari.roles import MATCHES, role
-from napari_dinosim._napari.sentences import counted
+from napari_dinosim._napari.sentences import counted, enumerated
 from napari_dinosim._napari.task import Task
 from napari_dinosim.analysis.mutual import Mutual
 from napari_dinosim.prompts import NEGATIVE, POSITIVE, PromptSet
@@ -98,10 +98,12 @@ class Matching:
         work = partial(run, searches, mutual)
         names = {found.key: found.name for found in self._controller.offering.all()}
         more = unchecked(searches, mutual, names.__getitem__) if request.mutual else ""
-        done = partial(self._found, request, session.prompts, more)
+        done = partial(self._found, request, session.prompts, [search.key for search in searches], more)
         self.task.start(work, done, "Cancelled: the matches are those of before.")
 
-    def _found(self, request: MatchChoices, prompts: PromptSet, more: str, matches: list[Match]) -> Steps:
+    def _found(
+        self, request: MatchChoices, prompts: PromptSet, searched: list[str], more: str, matches: list[Match]
+    ) -> Steps:
         """Lay the matches of one image after the other; those that are there can be gone through meanwhile."""
         self._found_for, self._answered = prompts, {}
         self._all, self.matches, self.current = (), (), None
@@ -117,20 +119,26 @@ class Matching:
             self.changed.emit()
         if self._all:
             self._reach_keys(self._all[0].source)
-        return self._sentence(request, more)
+        return self._sentence(request, searched, more)
 
-    def _sentence(self, request: MatchChoices, more: str) -> str:
+    def _sentence(self, request: MatchChoices, searched: list[str], more: str) -> str:
         """Say how many matches there are, or why there is none."""
         if not self._all:
             best = [state.best for key in self._controller.session.inputs
                     if (state := self._controller.session.state(key)).best is not None]  # fmt: skip
             told = f" The best on screen is {max(best):.2f}; what was clicked does not count." if best else ""
             return f"No place has a score of {request.threshold:.2f} or more.{told} Lower the minimum.{more}"
-        few = "" if any(match.rank == request.k for match in self._all) else " There are no more with these settings."
-        images = {match.source for match in self._all}
+        counts = {key: len(here) for key, here in _per_image(self._all).items()}
+        few = [
+            f"{found.name} ({counts.get(found.key) or 'none'})"
+            for found in self._controller.offering.all()
+            if found.key in searched and counts.get(found.key, 0) < request.k
+        ]
+        where = f" in {enumerated(few)}" if len(searched) > 1 else ""
+        more = (f" There are no more{where} with these settings." if few else "") + more
         return (
-            f"Found {counted(len(self._all), 'match', 'matches')} in {counted(len(images), 'image')}, "
-            f"the best {max(match.score for match in self._all):.2f}.{few}{more} N jumps to the next one."
+            f"Found {counted(len(self._all), 'match', 'matches')} in {counted(len(counts), 'image')}, "
+            f"the best {max(match.score for match in self._all):.2f}.{more} N jumps to the next one."
         )
 
     # ---- going through them --------------------------------------------------------------------------------------
@@ -208,15 +216,18 @@ class Matching:
         self.changed.emit()
 
     def _look_at_answers(self) -> None:
-        """Bring back the matches whose point is gone, as after undo; those whose point is here again go."""
+        """Bring back the matches whose point is gone, as after undo, the last one in hand; others go with theirs."""
         layer = self._controller.prompts.layer
         if not self._answered or layer is None:
             return
         points = set(place_names(np.asarray(layer.data)))
         answered = {match for match, point in self._answered.items() if point is None or point in points}
         left = tuple(match for match in self._all if match not in answered)
+        back = [match for match in self._answered if match in left and match not in self.matches]
         if left != self.matches:
             self._set(left, self.current if self.current in left else None)
+        if back:
+            self.choose(back[-1])  # else the next yes or no is said of another one
 
     def _adopt(self) -> None:
         """Take over the matches that an earlier widget left in layers."""
