@@ -13,9 +13,10 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
 from events import spin
+from napari_dinosim._napari.labels_box import NO_LABELS
 from napari_dinosim._napari.measuring import CHANGED, GONE, NO_SCORES, Measuring
 from napari_dinosim._napari.object_colours import STEPS
-from napari_dinosim._napari.objects_section import NO_LABELS, NO_NUMBERS, NOT_MEASURED, ObjectsSection
+from napari_dinosim._napari.objects_section import NO_NUMBERS, NOT_MEASURED, ObjectsSection
 from napari_dinosim.errors import SelectionError
 
 GREY, RED, BLUE = (90, 90, 90), (250, 10, 10), (10, 10, 250)

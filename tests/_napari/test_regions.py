@@ -15,8 +15,9 @@ from events import spin
 from napari_dinosim._napari.controller import Controller
 from napari_dinosim._napari.encoder_choices import patch_size
 from napari_dinosim._napari.label_book import LOOKS
+from napari_dinosim._napari.labels_box import NO_LABELS
 from napari_dinosim._napari.reading import searched
-from napari_dinosim._napari.regions_section import OBJECT_TIP, WHY_NOT, RegionsSection
+from napari_dinosim._napari.regions_section import OBJECT_TIP, RegionsSection
 from napari_dinosim._napari.roles import key_of
 from napari_dinosim._napari.undo_section import UndoSection
 from napari_dinosim.loading import EncoderChoice, EncoderSlot
@@ -558,7 +559,7 @@ def test_without_a_labels_layer_the_button_says_why(desk):
     found = desk(Image(colours(*SHAPE), name="a"))
     section = found.unfold(RegionsSection)
     assert [part.isEnabled() for part in (section.use, section.labels)] == [False, False]
-    assert section.use.toolTip() == section.labels.toolTip() == WHY_NOT
+    assert section.use.toolTip() == section.labels.toolTip() == NO_LABELS
     found.viewer.add_layer(Labels(np.ones(SHAPE, dtype=int), name="cells"))
     assert [part.isEnabled() for part in (section.use, section.labels)] == [True, True]
     assert section.use.toolTip() == OBJECT_TIP

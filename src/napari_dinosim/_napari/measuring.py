@@ -13,10 +13,11 @@ from napari_dinosim._napari.coordinates import full_resolution, placement
 from napari_dinosim._napari.feature_table import Vector, numbers_of, write_features
 from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.inputs import fingerprint
+from napari_dinosim._napari.labels_box import with_objects
 from napari_dinosim._napari.measured_image import fitting, image_of
 from napari_dinosim._napari.object_colours import by_number
 from napari_dinosim._napari.results import find, put
-from napari_dinosim._napari.roles import LIKE, MARK, PREVIEW, WINNER, key_of, mark, role
+from napari_dinosim._napari.roles import LIKE, MARK, WINNER, key_of, mark, role
 from napari_dinosim._napari.sentences import counted
 from napari_dinosim._napari.task import Task
 from napari_dinosim.analysis.likeness import likeness
@@ -73,13 +74,6 @@ class Measuring:
         self._controller.session.map_changed.disconnect(self._on_map, missing_ok=True)
         for key in list(self._followed):
             self._forget(key)
-
-    def candidates(self) -> list[Labels]:
-        """Labels layers that objects can be in, the topmost first, those of classes last; previews are none."""
-        kinds = (PREVIEW, LIKE)
-        layers = reversed(self._controller.viewer.layers)
-        found = [layer for layer in layers if isinstance(layer, Labels) and role(layer) not in kinds]
-        return sorted(found, key=lambda layer: role(layer) == WINNER)
 
     def images(self, layer: Labels) -> list[Searched]:
         """Images that a Labels layer can be measured over."""
@@ -156,7 +150,11 @@ class Measuring:
         SelectionError
             If the layer was not measured as it is, or has no such object.
         """
-        here = {key_of(one): one for one in self.candidates() if key_of(one) in self.measured and self._unchanged(one)}
+        here = {
+            key_of(one): one
+            for one in with_objects(self._controller.viewer.layers)
+            if key_of(one) in self.measured and self._unchanged(one)
+        }
         asked = self.measured.get(key_of(layer)) if key_of(layer) in here else None
         if asked is None:
             raise SelectionError(NOT_MEASURED.format(layer.name))

@@ -8,6 +8,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QSizePolicy, QStyle, QStyleOptionComboBox, QStylePainter
 
 from napari_dinosim._napari.guard import guarded
+from napari_dinosim._napari.laying import allow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,13 +29,12 @@ class NamesBox(QComboBox):
 
     def __init__(self, name: str, tip: str) -> None:
         super().__init__()
-        self._tip = self._why_not = ""
+        self._tip, self._why_not = tip, ""
         self.setAccessibleName(name)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         if (view := self.view()) is not None:
             view.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.currentIndexChanged.connect(guarded(self._tell))
-        self._tip = tip
         self._tell()
 
     def offer(self, names: Mapping[str | None, str] | Mapping[str, str], chosen: str | None, why_not: str = "") -> None:
@@ -48,14 +48,13 @@ class NamesBox(QComboBox):
         why_not : str
             Why nothing can be chosen; empty where something can be.
         """
-        if {self.itemData(i): self.itemText(i) for i in range(self.count())} != names:
+        if [(self.itemData(i), self.itemText(i)) for i in range(self.count())] != list(names.items()):
             self.clear()
             for key, name in names.items():
                 self.addItem(name, key)
                 self.setItemData(self.count() - 1, name, Qt.ItemDataRole.ToolTipRole)
         self.setCurrentIndex(max(self.findData(chosen), 0))
         self._why_not = why_not
-        self.setEnabled(not why_not)
         self._tell()
 
     def shown_text(self) -> str:
@@ -81,4 +80,4 @@ class NamesBox(QComboBox):
 
     def _tell(self, _index: int = 0) -> None:
         named = f"{self.currentText()}\n" if self.currentText() else ""
-        self.setToolTip(self._why_not or f"{named}{self._tip}")
+        allow(self, f"{named}{self._tip}", self._why_not)

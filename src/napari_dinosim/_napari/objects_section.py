@@ -9,6 +9,7 @@ from superqt.utils import qdebounced
 
 from napari_dinosim._napari.feature_table import our_columns
 from napari_dinosim._napari.guard import guarded
+from napari_dinosim._napari.labels_box import NO_LABELS, LabelsBox
 from napari_dinosim._napari.laying import allow, describe, laid_out
 from napari_dinosim._napari.measuring import Measuring
 from napari_dinosim._napari.names_box import NamesBox
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
     from napari_dinosim._napari.controller import Controller
 
-NO_LABELS = "There is no Labels layer. Open one, of Cellpose or StarDist say, or make labels in the section Segment."
 NOT_MEASURED = "Press Measure objects first: what is measured of them is used here."
 NO_NUMBERS = "These objects have no score yet: click on what you look for, then press Measure objects again."
 OUTDATED = "⚠ Scores are of earlier prompts: measure again."
@@ -53,8 +53,8 @@ class ObjectsSection(Section):
         super().__init__("Measure the objects of a Labels layer: their scores, and which are like one of them.")
         self._controller = controller
         self.measuring = Measuring(controller)
-        self.layer = NamesBox(
-            "Labels layer", "The layer whose objects are measured; it has the shape of a checked image."
+        self.layer = LabelsBox(
+            controller.viewer.layers, "The layer whose objects are measured; it has the shape of a checked image."
         )
         self.image, self.column = NamesBox("Image", IMAGE_TIP), NamesBox("Number to colour by", COLUMN_TIP)
         self.least, self.said = QDoubleSpinBox(), QLabel(OUTDATED)
@@ -62,7 +62,7 @@ class ObjectsSection(Section):
         tip = "Write each object's scores and mean embedding into the features of the layer; columns of yours stay."
         self.measure = TaskButton(self.measuring.task, "Measure objects", tip, self._measure)
         self._arrange()
-        self.layer.activated.connect(guarded(self.look))
+        self.layer.currentIndexChanged.connect(guarded(self.look))
         self.image.activated.connect(guarded(self._choose_image))
         self.colour.clicked.connect(guarded(self._colour))
         self.like.clicked.connect(guarded(self._rank))
@@ -72,14 +72,10 @@ class ObjectsSection(Section):
         controller.tools.restored.connect(self._show)
         self._look = guarded(self.look)
         self.measuring.changed.connect(self._look)
-        self._events = controller.viewer.layers.events
-        self._on_list = guarded(self.look)
         self._soon = qdebounced(self._look, timeout=LOOK_MS)
         self._on_rows = lambda *_: self._soon()
         controller.row_changed.connect(self._on_rows)
         controller.rows_changed.connect(self._on_rows)
-        for emitter in (self._events.inserted, self._events.removed, self._events.reordered):
-            emitter.connect(self._on_list)
         self.entitle("Objects: measure labels")
         self.look()
 
@@ -109,14 +105,12 @@ class ObjectsSection(Section):
 
     def look(self, _change: object = None) -> None:
         """Show which layers there are, and what is known of the chosen one."""
-        candidates = {key_of(layer): layer.name for layer in self.measuring.candidates()}
-        self.layer.offer(candidates, self.layer.currentData(), "" if candidates else NO_LABELS)
-        layer = self.chosen()
+        layer = self.layer.layer
         offered: dict[str | None, str] = {None: AUTOMATIC}
         if layer is not None:
             offered |= {found.key: found.name for found in self.measuring.images(layer)}
         self.image.offer(offered, None if layer is None else self.measuring.chosen.get(key_of(layer)))
-        numbers, why_not = [], "" if candidates else NO_LABELS
+        numbers, why_not = [], self.layer.why_not
         if layer is not None and key_of(layer) in self.measuring.measured:
             numbers = _numbers(layer)
         elif layer is not None:
@@ -127,15 +121,9 @@ class ObjectsSection(Section):
         allow(self.like, LIKE_TIP, why_not)
         self.said.setVisible(layer is not None and self.measuring.outdated(layer))
 
-    def chosen(self) -> Labels | None:
-        """Return the chosen layer."""
-        key = self.layer.currentData()
-        return next((layer for layer in self.measuring.candidates() if key_of(layer) == key), None)
-
     def shutdown(self) -> None:
         """Stop what runs, and listen no more."""
-        for emitter in (self._events.inserted, self._events.removed, self._events.reordered):
-            emitter.disconnect(self._on_list)
+        self.layer.shutdown()
         self._soon.cancel()
         self._controller.row_changed.disconnect(self._on_rows, missing_ok=True)
         self._controller.rows_changed.disconnect(self._on_rows, missing_ok=True)
@@ -145,7 +133,7 @@ class ObjectsSection(Section):
     # ---- what the person does ------------------------------------------------------------------------------------
 
     def _choose_image(self, _index: int) -> None:
-        layer, key = self.chosen(), self.image.currentData()
+        layer, key = self.layer.layer, self.image.currentData()
         if layer is not None and key is None:
             self.measuring.chosen.pop(key_of(layer), None)
         elif layer is not None:
@@ -159,19 +147,20 @@ class ObjectsSection(Section):
         self.least.setValue(self._controller.tools.choices.likeness)
 
     def _measure(self) -> None:
-        layer = self.chosen()
+        layer = self.layer.layer
         if layer is None:
             self._controller.told.emit(NO_LABELS, True)
         else:
+            self.layer.keep()
             self.measuring.measure(layer)
 
     def _colour(self, _checked: bool) -> None:
-        layer = self.chosen()
+        layer = self.layer.layer
         if layer is not None and self.column.currentText() in layer.features:
             self.measuring.colour_by(layer, self.column.currentText())
 
     def _rank(self, _checked: bool) -> None:
-        layer = self.chosen()
+        layer = self.layer.layer
         if layer is None:
             return
         try:

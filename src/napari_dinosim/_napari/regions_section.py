@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari.layers import Labels
 from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QSpinBox, QWidget
 
 from napari_dinosim._napari.guard import guarded
+from napari_dinosim._napari.labels_box import LabelsBox
 from napari_dinosim._napari.laying import allow
-from napari_dinosim._napari.names_box import NamesBox
 from napari_dinosim._napari.region_labels import RegionLabels
-from napari_dinosim._napari.roles import WINNER, key_of, role
 from napari_dinosim._napari.section import Section
 from napari_dinosim.representatives import MOST_REPRESENTATIVES
 
@@ -20,12 +18,6 @@ if TYPE_CHECKING:
 
 OFFERED = min(8, MOST_REPRESENTATIVES)
 """More representatives than this are found by no eye."""
-
-NO_LABELS = "no Labels layer"
-WHY_NOT = (
-    "There is no Labels layer to take an object from. Open one, of Cellpose or StarDist say, or make labels in the "
-    "section Segment."
-)
 
 DRAW_TIP = (
     "Make the layer 'DINOSim regions', or take it up again, and draw: polygon, rectangle, ellipse or path. What looks "
@@ -55,25 +47,16 @@ class RegionsSection(Section):
         super().__init__("Look for what is in a region: a shape that you draw, or an object of a Labels layer.")
         self._controller, self._regions = controller, controller.regions
         self.draw, self.use = QPushButton("Draw regions"), QPushButton("Use selected object")
-        self.labels, self.count = (
-            NamesBox("Labels layer", "The Labels layer that the object is taken from."),
-            QSpinBox(),
-        )
+        self.labels = LabelsBox(controller.viewer.layers, "The Labels layer that the object is taken from.")
+        self.count = QSpinBox()
         self._arrange()
         self.draw.clicked.connect(guarded(self._draw))
         self.use.clicked.connect(guarded(self._use))
         self.count.valueChanged.connect(guarded(self._regions.represent_by))
         self._show = guarded(self.show_choices)
-        self._on_layers = guarded(self._layers_changed)
         self._regions.changed.connect(self._show)
-        self._list = controller.viewer.layers
-        for emitter in self._emitters():
-            emitter.connect(self._on_layers)
+        self.labels.currentIndexChanged.connect(self._show)
         self.show_choices()
-
-    def _emitters(self) -> list:  # type: ignore[type-arg]
-        events = self._list.events
-        return [events.inserted, events.removed, events.renamed, self._list.selection.events.active]
 
     def _arrange(self) -> None:
         self.draw.setShortcut("Alt+R")
@@ -98,19 +81,9 @@ class RegionsSection(Section):
         for before, after in ((self.draw, self.labels), (self.labels, self.use), (self.use, self.count)):
             QWidget.setTabOrder(before, after)
 
-    def show_choices(self) -> None:
-        """Show the Labels layers there are, and how many regions."""
-        here = [layer for layer in reversed(self._list) if isinstance(layer, Labels)]
-        here.sort(key=lambda layer: role(layer) == WINNER)  # a person's own first
-        chosen, active = self.labels.currentData(), self._list.selection.active
-        if isinstance(active, Labels):
-            chosen = key_of(active)
-        why_not = "" if here else WHY_NOT
-        names: dict[str | None, str] = {key_of(layer): layer.name for layer in here}
-        if not here:
-            names[None] = NO_LABELS
-        self.labels.offer(names, chosen, why_not)
-        allow(self.use, OBJECT_TIP, why_not)
+    def show_choices(self, _change: object = None) -> None:
+        """Show whether there is an object to take, and how many regions."""
+        allow(self.use, OBJECT_TIP, self.labels.why_not)
         self.count.blockSignals(True)
         self.count.setValue(self._regions.representatives)
         self.count.blockSignals(False)
@@ -118,20 +91,16 @@ class RegionsSection(Section):
         number = 0 if layer is None else layer.nshapes
         self.entitle("Regions" + (f": {number}" if number else ""))
 
-    def _layers_changed(self, _event: object) -> None:
-        self.show_choices()
-
     def _draw(self, _checked: bool) -> None:
         self._controller.draw_regions()
 
     def _use(self, _checked: bool) -> None:
-        chosen = self.labels.currentData()
-        layer = next((one for one in self._list if isinstance(one, Labels) and key_of(one) == chosen), None)
+        layer = self.labels.layer
         if layer is not None:
+            self.labels.keep()
             self._controller.use_object(layer)
 
     def shutdown(self) -> None:
         """Listen no more."""
         self._regions.changed.disconnect(self._show, missing_ok=True)
-        for emitter in self._emitters():
-            emitter.disconnect(self._on_layers)
+        self.labels.shutdown()
