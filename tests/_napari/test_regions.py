@@ -542,6 +542,9 @@ def test_an_object_that_is_a_region_already_is_selected(desk):
         objects.selected_label = value
         QTest.mouseClick(section.use, Qt.MouseButton.LeftButton)
         assert spin(10, lambda count=count: section.text().endswith(f"Regions: {count}"))
+        spin(0.3)
+        told = f"Object {value} of cells is a region now. Ctrl+Z on DINOSim regions takes it back."
+        assert found.widget.message.value.startswith(told), "it was told away"
     for value, text in (
         (7, "Object 7 of cells is a region already: number 2, which is selected now."),
         (2, "Object 2 of cells is a region already: number 1, which is selected now."),

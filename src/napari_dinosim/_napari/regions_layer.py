@@ -144,6 +144,7 @@ class RegionsLayer:
         """
         if self.layer is not None:
             self.layer.add_paths(path)
+            self._compare()  # what follows from it is told before what is told of it
 
     def put(self, shapes: Sequence[DrawnShape], notes: Sequence[Mapping[str, Any]], *, append: bool) -> None:
         """Add shapes, or put them in the place of all that are there; one step of the history."""
