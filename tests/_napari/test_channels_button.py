@@ -8,6 +8,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
 from events import spin
+from napari_dinosim._napari.intensity_box import ON_SCREEN
 from pictures import colours, greys
 from planted import seed_map
 
@@ -65,9 +66,13 @@ def test_selected_rows_are_composed_clicked_and_separated(desk, encoders):
     assert not button.isVisible()
     pick(found, "DAPI + actin")
     assert found.intensity.text() == "▸ Intensity: as on screen"
+    controls = (found.intensity.mode, found.intensity.low, found.intensity.high)
+    assert [(one.isEnabled(), one.toolTip()) for one in controls] == [(False, ON_SCREEN)] * 3
     press(button)
     found.wait()
     assert [line[0] for line in found.lines()] == ["actin", "DAPI"]
+    assert [one.isEnabled() for one in controls] == [True] * 3
+    assert ON_SCREEN not in {one.toolTip() for one in controls}
     assert len(found.ours("similarity map")) == 2
 
 

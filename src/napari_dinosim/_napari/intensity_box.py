@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QGridLayout, QLabel, QLineEdit,
 from superqt import QElidingLabel
 
 from napari_dinosim._napari.guard import guarded
+from napari_dinosim._napari.laying import allow
 from napari_dinosim._napari.section import Section
 from napari_dinosim.errors import ImageError
 from napari_dinosim.intensity import Intensity, Limits, Mode
@@ -25,6 +26,7 @@ TIPS = {
     Mode.FIXED: "Between two numbers.",
 }
 NUMBERS = {Mode.PERCENTILES: ("Percentiles", "from 0 to 100"), Mode.FIXED: ("From, to", "in the image's own numbers")}
+ON_SCREEN = "Channels that are composed are read as they are on screen."
 
 
 class IntensityBox(Section):
@@ -94,8 +96,8 @@ class IntensityBox(Section):
         whose = "all images" if shared or not picked else picked[0].name
         self.subject.setText(f"Of {whose if shared or len(picked) < 2 else f'{len(picked)} images'}:")
         self.mode.setCurrentIndex(self.mode.findData(chosen.mode))
-        tip = "Channels that are composed are read as they are on screen." if as_on_screen else TIPS[chosen.mode]
-        self.mode.setToolTip(tip)
+        why_not = ON_SCREEN if as_on_screen else ""
+        allow(self.mode, TIPS[chosen.mode], why_not)
         self.shared.setChecked(shared)
         self.entitle(f"Intensity: {'as on screen' if as_on_screen else chosen.mode}")
         caption, unit = NUMBERS.get(chosen.mode, ("", ""))
@@ -103,9 +105,7 @@ class IntensityBox(Section):
         self.caption.setText(caption)
         for control, value, which in ((self.low, pair[0], "black"), (self.high, pair[1], "white")):
             control.setText(f"{value:.10g}")
-            control.setToolTip(f"Becomes {which}; {unit}.")
-        for part in (self.mode, self.low, self.high):
-            part.setEnabled(not as_on_screen)
+            allow(control, f"Becomes {which}; {unit}.", why_not)
         for shown in (self.caption, self.low, self.high):
             shown.setVisible(bool(caption))
         if self.isExpanded():
