@@ -188,6 +188,25 @@ def test_files_and_samples_lie_on_each_other_as_they_did(desk, folder, monkeypat
     assert list(layers_of(found)) == order
 
 
+def test_the_layers_of_the_winning_classes_look_as_they_did(desk, folder, monkeypatch):
+    def winners(found) -> dict:
+        return {layer.name: layer for layer in found.ours("winning classes")}
+
+    first = saved(desk, folder, monkeypatch)
+    one, two = winners(first)["classes · one"], winners(first)["classes · two"]
+    one.opacity, one.contour, two.visible = 0.9, 2, False
+    first.controller.prompts.labels.book.choose("positive")
+    save(first, first.widget.section(SessionSection), monkeypatch, folder / "session.json")
+    close(first)
+    found, section = opened(desk, folder)
+    begin(section, monkeypatch, folder / "session.json")
+    assert spin(20, lambda: len(winners(found)) == 2)
+    found.wait()
+    one, two = winners(found)["classes · one"], winners(found)["classes · two"]
+    assert (one.opacity, one.contour, one.visible) == (0.9, 2, True)
+    assert (two.opacity, two.contour, two.visible) == (0.5, 0, False)
+
+
 def test_images_with_units_are_opened_without_a_warning(desk, folder, monkeypatch):
     found, section = opened(desk, folder, "one", "two")
     for layer in layers_of(found).values():

@@ -22,6 +22,7 @@ from napari_dinosim.records.files import load_query_record, load_session, save_q
 from napari_dinosim.records.images import (
     ChannelRecord,
     ImageRecord,
+    LabelsLook,
     LayerRecord,
     LookRecord,
     Numbers,
@@ -100,7 +101,8 @@ def images_of(draw, key: str) -> ImageRecord:
     channels = tuple(draw(CHANNEL) for _ in range(count))
     more = draw(st.booleans()), draw(PLANE), draw(st.none() | INTENSITY), draw(st.none() | PAIR)
     maps = draw(st.dictionaries(st.text(), LOOK, max_size=2))
-    return ImageRecord(key, tuple(layers), channels, axis, *more, maps=maps)
+    classes = draw(st.none() | st.builds(LabelsLook, st.floats(0, 1), st.booleans(), st.integers(0, 9)))
+    return ImageRecord(key, tuple(layers), channels, axis, *more, maps=maps, classes=classes)
 
 
 @st.composite
@@ -200,6 +202,11 @@ FAULTS = [
     ('"combine": "max"', '"combine": "sum"', r"field settings\.combine: found 'sum', expected 'max', 'mean' or 'top'"),
     ('"label": "positive"', '"label": " x "', r"field prompts\[0\]: label: found ' x ', expected 'x'"),
     ('"image": "a"', '"image": "b"', r"prompts: found one in image 'b', expected one of 'a'"),
+    (
+        '"classes": null',
+        '"classes": {"opacity": 2.0, "visible": true, "contour": 1}',
+        r"classes: found opacity 2\.0 and contour 1, expected 0 to 1, and 0 or more",
+    ),
     ('"version": 1', '"version": 0', r"found version 0 of the format, expected a whole number from 1 to 1"),
     ('"version": 1', '"version": true', r"found version True of the format"),
     (

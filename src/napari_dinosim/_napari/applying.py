@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -111,6 +112,8 @@ def _dress_maps(controller: Controller, record: SessionRecord, images: Mapping[s
                 controller.class_layers.dress(key, label, looks)
             else:
                 controller.maps.dress(key, looks)
+        if image.classes is not None and image.key in images:
+            controller.class_layers.dress(images[image.key].key, None, asdict(image.classes))
 
 
 def _turn_to(controller: Controller, record: SessionRecord, images: Mapping[str, Searched]) -> None:

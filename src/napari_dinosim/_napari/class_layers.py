@@ -19,6 +19,7 @@ from napari_dinosim._napari.maps import REAL_PIXELS
 from napari_dinosim._napari.personal import NAMED
 from napari_dinosim._napari.results import put, take_away
 from napari_dinosim._napari.roles import CLASS_MAP, MARK, WINNER, is_ours, key_of, mark
+from napari_dinosim.records.images import LabelsLook
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -146,8 +147,14 @@ class ClassLayers:
         held = {label: layer for label, layer in self.layers(key).items() if label is not None}
         return gone | {label: kept_looks(layer, self._own_looks(label)) for label, layer in held.items()}
 
-    def dress(self, key: str, label: str, looks: Mapping[str, Any]) -> None:
-        """Have the map of a class over an input look so, now or when there is one."""
+    def winner_look(self, key: str) -> LabelsLook | None:
+        """How the layer of the winner looks, or did before it went; None where there was none."""
+        layer = self.layers(key).get(None)
+        looks = self._looks.get((key, None)) if layer is None else {name: getattr(layer, name) for name in WINNER_LOOKS}
+        return LabelsLook(float(looks["opacity"]), looks["visible"], int(looks["contour"])) if looks else None
+
+    def dress(self, key: str, label: str | None, looks: Mapping[str, Any]) -> None:
+        """Have the map of a class, or the layer of the winner, look so, now or when there is one."""
         self._looks[key, label] = self._looks.get((key, label), {}) | dict(looks)
         layer = self.layers(key).get(label)
         if layer is not None:

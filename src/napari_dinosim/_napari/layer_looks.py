@@ -12,7 +12,7 @@ from napari_dinosim.records.images import LookRecord, Numbers
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from napari.layers import Image
+    from napari.layers import Image, Labels
 
 COLOURS = 256
 """Colours of a table of a colormap that napari does not know by name."""
@@ -52,8 +52,8 @@ def looks_in(record: LookRecord) -> dict[str, Any]:
     return looks
 
 
-def dress(layer: Image, looks: Mapping[str, Any]) -> None:
+def dress(layer: Image | Labels, looks: Mapping[str, Any]) -> None:
     """Have a layer look so."""
     for name, value in looks.items():
-        if not (layer.rgb and name in ("colormap", "gamma", "contrast_limits")):
+        if not (getattr(layer, "rgb", False) and name in ("colormap", "gamma", "contrast_limits")):
             setattr(layer, name, value)

@@ -41,7 +41,10 @@ class Saving(Task):
         controller = self._controller
         found = controller.offering.all()
         names = {one.key: one.image.name for one in found}
-        images = [see_image(one, controller.offering, self._looks(one.key)) for one in found]
+        images = [
+            see_image(one, controller.offering, self._looks(one.key), controller.class_layers.winner_look(one.key))
+            for one in found
+        ]
         keys = RecordKeys(names)
         points, regions = describe_points(controller, keys), describe_regions(controller, keys)
         facts = self._facts()

@@ -18,6 +18,7 @@ from napari_dinosim.errors import Cancelled
 from napari_dinosim.records.images import (
     ChannelRecord,
     ImageRecord,
+    LabelsLook,
     LayerRecord,
     LookRecord,
     Numbers,
@@ -115,6 +116,7 @@ class SeenImage:
     finders : list of callable() -> (low, high) or None
     covered : tuple of float, optional
     maps : dict of str to LookRecord
+    classes : LabelsLook, optional
     """
 
     key: str
@@ -127,6 +129,7 @@ class SeenImage:
     finders: list[Finder]
     covered: tuple[float, ...] | None
     maps: dict[str, LookRecord]
+    classes: LabelsLook | None
 
     def record(self, signatures: dict[str, Signature], folder: Path) -> ImageRecord:
         """Describe it for a file in a folder; called in a worker, reads a sample."""
@@ -145,6 +148,7 @@ class SeenImage:
             limits,
             self.covered,
             self.maps,
+            self.classes,
         )
 
 
@@ -166,8 +170,10 @@ def see(layer: Image) -> SeenLayer:
     )
 
 
-def see_image(found: Searched, offering: Offering, maps: dict[str, LookRecord]) -> SeenImage:
-    """Note what an image, or a composition, is now; how its maps look is noted already."""
+def see_image(
+    found: Searched, offering: Offering, maps: dict[str, LookRecord], classes: LabelsLook | None
+) -> SeenImage:
+    """Note what an image, or a composition, is now; how its maps and classes look is noted already."""
     layers = tuple(see(layer) for layer in found.layers)
     return SeenImage(
         found.image.name,
@@ -180,6 +186,7 @@ def see_image(found: Searched, offering: Offering, maps: dict[str, LookRecord]) 
         offering.finders(found),
         offering.input(found).covered,
         maps,
+        classes,
     )
 
 

@@ -167,6 +167,30 @@ class LookRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class LabelsLook:
+    """How the layer of the winning classes looks in napari.
+
+    Parameters
+    ----------
+    opacity : float
+    visible : bool
+    contour : int
+        Width of outlines in pixels; 0 where areas are filled.
+    """
+
+    opacity: float
+    visible: bool
+    contour: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.opacity <= 1 or self.contour < 0:
+            raise RecordError(
+                f"classes: found opacity {self.opacity} and contour {self.contour}, expected 0 to 1, and 0 or more. "
+                "Save the session anew."
+            )
+
+
+@dataclass(frozen=True, slots=True)
 class LayerRecord:
     """One layer of an image: the image itself, or one of a composition.
 
@@ -231,6 +255,8 @@ class ImageRecord:
         How many pixels a patch covered along each axis, colours left out; None for as many as it has.
     maps : dict of str to LookRecord
         How its maps looked: those of classes by name, the one of all by ``""``.
+    classes : LabelsLook, optional
+        How the layer of the winning classes looked, where there was one.
     """
 
     key: str
@@ -243,6 +269,7 @@ class ImageRecord:
     limits: Pair | None = None
     covered: tuple[float, ...] | None = None
     maps: dict[str, LookRecord] = field(default_factory=dict)
+    classes: LabelsLook | None = None
 
     def __post_init__(self) -> None:
         if not self.layers:
