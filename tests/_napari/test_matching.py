@@ -295,6 +295,31 @@ def test_a_mistaken_yes_is_taken_back_and_no_is_said_of_the_same_match(bench, ma
     ]
 
 
+@pytest.mark.parametrize("away", ["moved", "deleted", "cleared", "replaced"])
+def test_what_comes_back_otherwise_than_by_undo_moves_no_camera(bench, matching, away):
+    three_searched(bench)
+    find(matching)
+    matching.step(1)
+    gone = matching.current
+    matching.accept()
+    bench.wait()
+    bench.viewer.scene.camera.center = (0, 11, 12)
+    in_hand, points = matching.current, bench.prompts
+    if away == "moved":
+        points.data = np.concatenate([points.data[:1], points.data[1:] + 3])
+    elif away == "deleted":
+        points.selected_data = {1}
+        points.remove_selected()
+    elif away == "cleared":
+        points.data = np.empty((0, 2))
+    else:
+        points.data = points.data[:1] + 4
+    bench.wait()
+    assert gone in matching.matches
+    assert matching.current == in_hand
+    assert tuple(bench.viewer.scene.camera.center) == (0, 11, 12)
+
+
 def region_on(bench, layer, corners) -> None:
     """Draw a rectangle on an image, given by its first and last pixel row and column."""
     (top, left), (bottom, right) = corners

@@ -186,7 +186,7 @@ class Controller(Choices):
         said = sentence(reading, regions)
         if reading.left_out or regions.problem:
             self.viewer.status = said
-        hint = FIRST if self.prompts.layer is None else CLICK
+        hint = CLICK if self.session.started else FIRST
         amiss = bool(prompts.problem or regions.complaints) or reading.left_out[LeftOut.NOWHERE] > 0
         self.told.emit(prompts.problem or said or hint, amiss)
         self._redraw()

@@ -59,6 +59,7 @@ class Matching:
         self.current: Match | None = None
         self._all: tuple[Match, ...] = ()
         self._answered: dict[Match, bytes | None] = {}  # the point that each yes or no became; None before it is there
+        self._taken_back = False
         self._found_for: PromptSet | None = None
         self._watch = ImageWatch(controller.viewer)
         self._watch.placed.connect(self.layers.follow)
@@ -68,6 +69,8 @@ class Matching:
         self._on_rows, self._on_prompts = guarded(self._drop_gone), guarded(self._look_at_answers)
         controller.rows_changed.connect(self._on_rows)
         controller.prompts.changed.connect(self._on_prompts)
+        self._on_undone = guarded(self._expect_back)
+        controller.prompts.undoing.undone.connect(self._on_undone)
         self._adopt()
 
     @property
@@ -81,6 +84,7 @@ class Matching:
         self._watch.close()
         self._controller.rows_changed.disconnect(self._on_rows, missing_ok=True)
         self._controller.prompts.changed.disconnect(self._on_prompts, missing_ok=True)
+        self._controller.prompts.undoing.undone.disconnect(self._on_undone, missing_ok=True)
         for layer in self.layers.all():
             self._controller.prompts.undoing.take_keys(layer)
 
@@ -216,7 +220,11 @@ class Matching:
         self.changed.emit()
 
     def _look_at_answers(self) -> None:
-        """Bring back the matches whose point is gone, as after undo, the last one in hand; others go with theirs."""
+        """Bring back the matches whose point is gone, and let others go with theirs.
+
+        Of those that undo brings back the last one is in hand: else the next yes or no is said of another one.
+        """
+        taken_back, self._taken_back = self._taken_back, False
         layer = self._controller.prompts.layer
         if not self._answered or layer is None:
             return
@@ -226,8 +234,11 @@ class Matching:
         back = [match for match in self._answered if match in left and match not in self.matches]
         if left != self.matches:
             self._set(left, self.current if self.current in left else None)
-        if back:
-            self.choose(back[-1])  # else the next yes or no is said of another one
+        if back and taken_back:
+            self.choose(back[-1])
+
+    def _expect_back(self) -> None:
+        self._taken_back = True
 
     def _adopt(self) -> None:
         """Take over the matches that an earlier widget left in layers."""

@@ -78,23 +78,34 @@ class PromptsLayer:
         self.loose: tuple[LoosePrompt, ...] = ()
         """Prompts from a file, that lie in no image."""
         self.layer: Points | None = None
+        self.adopt()
+
+    def adopt(self) -> None:
+        """Take the layer that an earlier widget left, where there is one."""
+        left = next((layer for layer in self._viewer.layers if _holds_prompts(layer)), None)
+        if self.layer is None and left is not None:
+            self._watch(left)
 
     def ensure(self, reference: Image) -> Points:
         """Return the layer, made over an image where the viewer holds none, above all images, ready for clicks."""
-        if self.layer is None:
-            self.layer = next((left for left in self._viewer.layers if _holds_prompts(left)), None)
-            if self.layer is None:
-                self.layer = self._make(reference)
-                claim(self.layer)
-                self._viewer.add_layer(self.layer)
-            self.labels.attach(self.layer)
-            for name in WATCHED:
-                getattr(self.layer.events, name).connect(self._on_event)
-            self.undoing.follow(self.layer)
-        lift(self._viewer, self.layer)
-        self._viewer.layers.selection.active = self.layer
-        self.layer.mode = "add"
-        return self.layer
+        self.adopt()
+        layer = self.layer
+        if layer is None:
+            layer = self._make(reference)
+            claim(layer)
+            self._viewer.add_layer(layer)
+            self._watch(layer)
+        lift(self._viewer, layer)
+        self._viewer.layers.selection.active = layer
+        layer.mode = "add"
+        return layer
+
+    def _watch(self, layer: Points) -> None:
+        self.layer = layer
+        self.labels.attach(layer)
+        for name in WATCHED:
+            getattr(layer.events, name).connect(self._on_event)
+        self.undoing.follow(layer)
 
     def realign(self) -> None:
         """Keep the layer in the units of the world, which change with the layers: else clicks on it go astray."""

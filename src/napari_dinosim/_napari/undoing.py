@@ -50,6 +50,9 @@ class Undoing(Generic[State]):
     changed = Signal()
     """What can be undone, or done again, is another."""
 
+    undone = Signal()
+    """A step was taken back; the layer is about to tell of it."""
+
     def __init__(
         self, viewer: ViewerModel, state: type[State], give_owners: Callable[[Mapping[bytes, Owner]], None]
     ) -> None:
@@ -149,7 +152,10 @@ class Undoing(Generic[State]):
     def undo(self) -> None:
         """Take back the last change, and say what it was."""
         if self._history is not None and not self._is_drawing():
-            self._tell("Undone", self._history.undo(), "Nothing to undo.")
+            what = self._history.undo()
+            if what:
+                self.undone.emit()
+            self._tell("Undone", what, "Nothing to undo.")
 
     def redo(self) -> None:
         """Do again what was undone last, and say what it was."""
