@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from napari.layers.base import ActionType
 
 from events import spin
 from napari_dinosim._napari.absent import RecordKeys, joined
@@ -17,6 +18,7 @@ from napari_dinosim._napari.point_records import describe_points, put_points
 from napari_dinosim._napari.reading import LeftOut
 from napari_dinosim._napari.region_records import describe_regions, put_regions
 from napari_dinosim._napari.roles import key_of
+from napari_dinosim._napari.session_section import SessionSection
 from napari_dinosim.loading import EncoderChoice, EncoderSlot
 from napari_dinosim.records.files import load_session
 from napari_dinosim.records.making import record_image
@@ -210,6 +212,68 @@ def test_a_point_outside_every_image_is_the_first_ones_that_comes_under_it(bench
     bench.add(ONE, name="two", translate=(170, 250))
     put(bench, record)
     assert left_out(bench) == ({}, 1, 0)
+
+
+def moved(layer, index: int, by: float) -> None:
+    """Move one as a drag does, with the events that napari sends."""
+    told = {"data_indices": (index,), "vertex_indices": ((),)}
+    layer.events.data(value=layer.data, action=ActionType.CHANGING, **told)
+    data = [np.array(one, dtype=float) for one in layer.data]
+    data[index] = data[index] + by
+    layer.data = np.array(data) if layer.data is not None and not isinstance(layer.data, list) else data
+    layer.events.data(value=layer.data, action=ActionType.CHANGED, **told)
+
+
+@pytest.mark.parametrize("kind", ["points", "regions"])
+def test_of_two_at_one_place_the_other_stays_where_it_is_when_the_first_moves(bench, kind):
+    below = bench.add(ONE, name="below")
+    bench.start()
+    marked(bench, below, AT)
+    above = bench.add(ONE[::-1].copy(), name="above")
+    bench.start()
+    marked(bench, above, AT)
+    holder = bench.controller.prompts if kind == "points" else bench.controller.regions
+    sources = [key_of(below), key_of(above)]
+    prompts = lambda: getattr(bench.session.prompts, "prompts" if kind == "points" else "regions")  # noqa: E731
+    assert [prompt.source for prompt in prompts()] == sources
+    moved(holder.layer, 0, 2.5)
+    bench.wait()
+    assert [prompt.source for prompt in prompts()][1:] == sources[1:], "the one that was not touched"
+    assert holder.undoing.undoable == f"1 {kind[:-1]} moved"
+    holder.undoing.undo()
+    bench.wait()
+    assert [prompt.source for prompt in prompts()] == sources
+    holder.undoing.redo()
+    bench.wait()
+    assert [prompt.source for prompt in prompts()][1:] == sources[1:]
+
+
+def reopened(found) -> SessionSection:
+    found.viewer.window.remove_dock_widget(found.dock)
+    found.widget.close()
+    spin(0.2)
+    found.dock, found.widget = found.viewer.window.add_plugin_dock_widget("napari-dinosim")
+    return found.widget.section(SessionSection)
+
+
+def test_points_that_an_earlier_widget_left_are_known_before_start(desk, tmp_path, monkeypatch):
+    tifffile.imwrite(tmp_path / "one.tif", ONE, photometric="rgb")
+    found, section = opened(desk, tmp_path, "one")
+    found.start()
+    found.click(layers_of(found)["one"], AT)
+    found.controller.draw_regions()
+    found.controller.regions.layer.add(CORNERS, shape_type="polygon")
+    found.wait()
+    save(found, reopened(found), monkeypatch, tmp_path / "session.json")
+    record = load_session(tmp_path / "session.json")
+    assert [point.place.image for point in record.prompts] == ["one"]
+    assert [region.image for region in record.regions] == ["one"]
+    section = reopened(found)
+    active = found.viewer.layers.selection.active
+    begin(section, monkeypatch, tmp_path / "session.json")
+    assert answer("Cancel") == "There are already: 1 point, 1 region. Replace them by the session's?"
+    assert found.viewer.layers.selection.active is active
+    assert len(found.prompts.data) == 1
 
 
 @pytest.mark.parametrize("taken_away", [False, True])

@@ -87,9 +87,10 @@ class History(Generic[State]):
     def keep_owners(self, owners: Mapping[bytes, Owner]) -> None:
         """Note which image each belongs to, so that it does when it is here again.
 
-        While they are dragged, those of places on the way are told, which are none of this moment.
+        While they are dragged, those of places on the way are told, which are none of this moment: these are not kept.
         """
-        self._present = self._present.with_owners({**self._present.owners, **owners})
+        if owners.keys() <= set(self._present.places):
+            self._present = self._present.with_owners({**self._present.owners, **owners})
 
     def change_owners(self, change: Callable[[Owner], Owner]) -> None:
         """Give what lay there at all moments to other images."""

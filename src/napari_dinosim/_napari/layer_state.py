@@ -51,12 +51,16 @@ class LayerState(ABC):
 
     @abstractmethod
     def _places(self) -> list[bytes]:
-        """Name each by its place: no two are of one name."""
+        """Say where each lies, by its coordinates."""
 
     @cached_property
     def places(self) -> list[bytes]:
         """Name of each, by its place: no two are of one name."""
-        return self._places()
+        return numbered(self._places())
+
+    def moved_from(self, other: Self) -> int:
+        """How many lie elsewhere than they did, of as many."""
+        return sum(one != before for one, before in zip(self._places(), other._places(), strict=True))
 
     def __len__(self) -> int:
         return len(self.places)
@@ -120,6 +124,23 @@ def without(owners: Mapping[bytes, Owner], places: Sequence[bytes], removed: Col
     return {name: owners[before[index]] for index, name in names if before[index] in owners}
 
 
+def carried(owners: Mapping[bytes, Owner], before: Sequence[bytes], now: Sequence[bytes]) -> dict[bytes, Owner]:
+    """Say whose those are that stayed where they were, by their names now that others there moved away.
+
+    Parameters
+    ----------
+    owners : mapping of bytes to Owner
+        Whose all are, by the names that they had.
+    before, now : sequence of bytes
+        Where all were, and are; nothing is carried over where they are not as many.
+    """
+    if len(before) != len(now):
+        return dict(owners)
+    stayed = [index for index in range(len(now)) if before[index] == now[index]]
+    names, named = numbered(before), numbered(now)
+    return {**owners, **{named[index]: owners[names[index]] for index in stayed if names[index] in owners}}
+
+
 def relabelled(before: LayerState, after: LayerState) -> int:
     """How many have other features."""
     if list(before.features) != list(after.features):
@@ -147,7 +168,7 @@ def described(before: LayerState, after: LayerState) -> str:
         return f"{several(-more)} deleted"
     if more:
         return f"{several(len(before))} replaced by {len(after)}"
-    moved = sum(one != other for one, other in zip(before.places, after.places, strict=True))
+    moved = after.moved_from(before)
     return f"{several(moved)} moved" if moved else f"{several(relabelled(before, after))} relabelled"
 
 

@@ -48,9 +48,14 @@ class PointsState(LayerState):
                 setattr(layer, name, self.looks[name].copy())
 
     def _places(self) -> list[bytes]:
-        return place_names(self.data)
+        return places_of(self.data)
+
+
+def places_of(points: NDArray[np.float64]) -> list[bytes]:
+    """Say where points, (n, d), lie."""
+    return [point.tobytes() for point in np.asarray(points, dtype=float)]
 
 
 def place_names(points: NDArray[np.float64]) -> list[bytes]:
     """Name the place of each point, (n, d): no two are of one name, also where they lie on each other."""
-    return numbered(point.tobytes() for point in np.asarray(points, dtype=float))
+    return numbered(places_of(points))

@@ -27,9 +27,9 @@ from napari_dinosim._napari.feature_rows import with_rows
 from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.label_book import LOOKS
 from napari_dinosim._napari.layer_labels import COLUMN
-from napari_dinosim._napari.layer_state import without
+from napari_dinosim._napari.layer_state import carried, without
 from napari_dinosim._napari.point_labels import PointLabels
-from napari_dinosim._napari.point_state import PointsState, place_names
+from napari_dinosim._napari.point_state import PointsState, place_names, places_of
 from napari_dinosim._napari.reading import LeftOut, Owner, Reading, read_point
 from napari_dinosim._napari.results import lift
 from napari_dinosim._napari.roles import PROMPTS, claim, is_ours, mark
@@ -73,7 +73,8 @@ class PromptsLayer:
         self._snapshot: tuple[object, ...] | None = None
         self._throttled = qthrottled(guarded(self._compare), timeout=THROTTLE_MS)
         self._owners: dict[bytes, Owner] = {}
-        self.undoing = Undoing(viewer, PointsState, self._own)
+        self._read_at: list[bytes] = []
+        self.undoing = Undoing(viewer, PointsState, self._own, lambda: self._owners)
         self.labels = PointLabels(viewer, self.undoing)
         self.loose: tuple[LoosePrompt, ...] = ()
         """Prompts from a file, that lie in no image."""
@@ -143,6 +144,7 @@ class PromptsLayer:
         places = {key: to_data(found.image, world, units, shown) for key, found in keys.items()}
         taken = self._viewer.dims.ndisplay == 2 and not self._viewer.canvas.grid.enabled
         axes = partial(shown_axes, order=self._viewer.dims.order)
+        known = carried(self._owners, self._read_at, places_of(points))
         owners: dict[bytes, Owner] = {}
         prompts: list[Prompt] = []
         indices: list[int] = []
@@ -152,7 +154,7 @@ class PromptsLayer:
                 left_out[LeftOut.NOWHERE] += 1
                 continue
             here = {key: (found, places[key][index]) for key, found in keys.items()}
-            meant, owner = read_point(here, self._owners.get(name), world.shape[1], taken, axes)
+            meant, owner = read_point(here, known.get(name), world.shape[1], taken, axes)
             if only is not None and index not in only:
                 pass
             elif isinstance(meant, Prompt):
@@ -162,7 +164,7 @@ class PromptsLayer:
                 left_out[meant] += 1
             if owner is not None:
                 owners[name] = owner
-        self._owners = owners
+        self._owners, self._read_at = owners, places_of(points)
         self.undoing.keep_owners(owners)
         names = dict.fromkeys(keys[prompt.source].name for prompt in prompts)
         return Reading(tuple(prompts), tuple(names), left_out, tuple(indices))
@@ -174,13 +176,13 @@ class PromptsLayer:
     def assign(self, points: NDArray[np.float64], owners: Sequence[Owner | None]) -> None:
         """Say whose the last of some points are, that are about to be in the layer, whatever lies on top there."""
         names = place_names(points)[len(points) - len(owners) :]
+        self._read_at = []
         self._owners |= {name: owner for name, owner in zip(names, owners, strict=True) if owner is not None}
 
     def _close_ranks(self, removed: Collection[int]) -> None:
         """Let points keep their owners that lie on points that are about to be removed."""
         assert self.layer is not None
-        places = [point.tobytes() for point in np.asarray(self.layer.data, dtype=float)]
-        self._owners = without(self._owners, places, removed)
+        self._own(without(self._owners, places_of(self.layer.data), removed))
 
     def hand_over(self, keys: Sequence[str], key: str) -> None:
         """Give the points of some images to another one, which lies at the same place."""
@@ -192,7 +194,7 @@ class PromptsLayer:
         self.undoing.change_owners(change)
 
     def _own(self, owners: Mapping[bytes, Owner]) -> None:
-        self._owners = dict(owners)
+        self._owners, self._read_at = dict(owners), []
 
     def place(self, image: Image, owner: Owner, point: NDArray[np.float64]) -> bytes:
         """Add a point on a place of an image, as if clicked there, whatever lies above it.

@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from napari_dinosim._napari.coordinates import apply, plane_shape, shown_axes, to_data, world_matrix
-from napari_dinosim._napari.layer_state import numbered
+from napari_dinosim._napari.layer_state import carried, numbered
 from napari_dinosim._napari.reading import LeftOut, Owner, Reading, read_point, searched
 from napari_dinosim._napari.sentences import counted
 from napari_dinosim.errors import OutsideImageError, RegionError
@@ -92,6 +92,7 @@ class RegionReader:
         self._viewer = viewer
         self.owners: Mapping[bytes, Owner] = {}
         """Which image each belongs to, by its name."""
+        self._read_at: list[bytes] = []
         # while anything holds them: what is undone, or made anew from a shape as it was, is the same
         self._made: WeakValueDictionary[tuple[object, ...], RegionPrompt] = WeakValueDictionary()
         self._regions: WeakValueDictionary[tuple[object, ...], Region] = WeakValueDictionary()
@@ -115,12 +116,14 @@ class RegionReader:
             How many vectors stand for each.
         """
         matrix = world_matrix(layer, self._viewer.layers.units)
+        read_at = [shape.place for shape in shapes]
+        known = carried(self.owners, self._read_at, read_at)
         owners: dict[bytes, Owner] = {}
         prompts: list[RegionPrompt] = []
         indices: list[int] = []
         complaints: list[str] = []
         for number, (shape, name) in enumerate(zip(shapes, names_of(shapes), strict=True), 1):
-            found, owner = self._place(shape, matrix, images, self.owners.get(name))
+            found, owner = self._place(shape, matrix, images, known.get(name))
             if owner is not None:
                 owners[name] = owner
             if isinstance(found, LeftOut):
@@ -144,8 +147,12 @@ class RegionReader:
             self._made[key] = read
             prompts.append(read)
             indices.append(number - 1)
-        self.owners = owners
+        self.owners, self._read_at = owners, read_at
         return RegionReading(tuple(prompts), tuple(complaints), indices=tuple(indices))
+
+    def own(self, owners: Mapping[bytes, Owner]) -> None:
+        """Say whose shapes are, by their names."""
+        self.owners, self._read_at = dict(owners), []
 
     def owner_of(self, layer: Shapes, shape: DrawnShape, images: Sequence[Searched]) -> Owner | None:
         """Say whose a shape would be that is drawn now; parameters as of :meth:`read`."""

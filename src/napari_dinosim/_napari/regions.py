@@ -76,7 +76,7 @@ class Regions:
         self._viewer, self._grid_of = viewer, grid_of
         self.book = book
         self._reader = RegionReader(viewer)
-        self._holder = RegionsLayer(viewer, book, self._own)
+        self._holder = RegionsLayer(viewer, book, self._own, lambda: self._reader.owners)
         self.outlining, self._importing = Task(engine), Task(engine)
         self.representatives = 1
         self._holder.changed.connect(self.changed.emit)
@@ -269,7 +269,7 @@ class Regions:
         self._own(without(self._reader.owners, [shape.place for shape in self.shapes()], removed))
 
     def _own(self, owners: Mapping[bytes, Owner]) -> None:
-        self._reader.owners = dict(owners)
+        self._reader.own(owners)
 
     def realign(self) -> None:
         """Keep the layer in the units of the world."""

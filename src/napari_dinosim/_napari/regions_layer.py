@@ -100,6 +100,8 @@ class RegionsLayer:
         The labels that points and regions can have.
     give_owners : callable(mapping of bytes to Owner)
         Is told which image regions belong to that are about to be there again.
+    owners : callable() -> mapping of bytes to Owner
+        Says which image those belong to that were read last.
     """
 
     changed = Signal()
@@ -108,10 +110,14 @@ class RegionsLayer:
     """Numbers of shapes that are about to be removed."""
 
     def __init__(
-        self, viewer: ViewerModel, book: LabelBook, give_owners: Callable[[Mapping[bytes, Owner]], None]
+        self,
+        viewer: ViewerModel,
+        book: LabelBook,
+        give_owners: Callable[[Mapping[bytes, Owner]], None],
+        owners: Callable[[], Mapping[bytes, Owner]],
     ) -> None:
         self._viewer = viewer
-        self.undoing = Undoing(viewer, ShapesState, give_owners)
+        self.undoing = Undoing(viewer, ShapesState, give_owners, owners)
         self.labels = RegionLabels(book, self.undoing)
         self._snapshot: tuple[object, ...] | None = None
         self._throttled = qthrottled(guarded(self._compare), timeout=THROTTLE_MS)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from napari_dinosim._napari.layer_state import LayerState, numbered
+from napari_dinosim._napari.layer_state import LayerState
 
 if TYPE_CHECKING:
     from napari.layers import Shapes
@@ -49,7 +49,7 @@ class ShapesState(LayerState):
         layer.features = self.features.copy()
 
     def _places(self) -> list[bytes]:
-        return numbered(map(place_of, self.kinds, self.data))
+        return list(map(place_of, self.kinds, self.data))
 
 
 def place_of(kind: str, vertices: NDArray[np.float64]) -> bytes:

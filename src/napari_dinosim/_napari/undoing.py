@@ -45,6 +45,8 @@ class Undoing(Generic[State]):
         What lies in such a layer at one moment.
     give_owners : callable(mapping of bytes to Owner)
         Is told which image that belongs to that is about to be there again.
+    owners : callable() -> mapping of bytes to Owner
+        Says which image that belongs to that was read last.
     """
 
     changed = Signal()
@@ -54,9 +56,13 @@ class Undoing(Generic[State]):
     """A step was taken back; the layer is about to tell of it."""
 
     def __init__(
-        self, viewer: ViewerModel, state: type[State], give_owners: Callable[[Mapping[bytes, Owner]], None]
+        self,
+        viewer: ViewerModel,
+        state: type[State],
+        give_owners: Callable[[Mapping[bytes, Owner]], None],
+        owners: Callable[[], Mapping[bytes, Owner]],
     ) -> None:
-        self._viewer, self.state, self._give_owners = viewer, state, give_owners
+        self._viewer, self.state, self._give_owners, self._owners = viewer, state, give_owners, owners
         self._layer: Any = None
         self._history: History[State] | None = None
         self.drawing = False
@@ -118,6 +124,7 @@ class Undoing(Generic[State]):
         quiet = self._dragging or self._amending or self.drawing or action in BEGINNINGS
         if self._history is not None and not quiet:
             self._history.record()
+            self._history.keep_owners(self._owners())  # what was dragged may have been read where it is now
 
     @contextmanager
     def amending(self) -> Iterator[None]:
