@@ -11,11 +11,12 @@ import tifffile
 from napari.layers.base import ActionType
 
 from events import spin
-from napari_dinosim._napari.absent import RecordKeys, joined
+from napari_dinosim._napari.absent import Origin, RecordKeys, handed_over, joined
 from napari_dinosim._napari.controller import Controller
 from napari_dinosim._napari.encoder_choices import patch_size
+from napari_dinosim._napari.opening import NOTHING_HERE
 from napari_dinosim._napari.point_records import describe_points, put_points
-from napari_dinosim._napari.reading import LeftOut
+from napari_dinosim._napari.reading import ABSENT, LeftOut, Owner
 from napari_dinosim._napari.region_records import describe_regions, put_regions
 from napari_dinosim._napari.roles import key_of
 from napari_dinosim._napari.session_section import SessionSection
@@ -198,9 +199,114 @@ def test_what_lay_on_an_image_that_was_taken_away_is_nobodys_in_a_session(bench)
     record = record_of(bench, {"two": TWO})
     assert [(point.place, point.kept_out) for point in record.prompts] == [(None, True)]
     assert [(region.image, region.kept_out) for region in record.regions] == [(None, True)]
+    assert left_out(bench) == ({LeftOut.REMOVED: 1}, 0, 0)
+    assert bench.viewer.status == "1 point of an image that was removed: left out until moved."
     assert put(bench, record) == ((1, 1, 0), (1, 1, 0))
     assert left_out(bench) == ({LeftOut.ABSENT: 1}, 0, 0)
     assert record_of(bench, {"two": TWO}).prompts == record.prompts
+
+
+def test_images_of_the_same_pixels_stay_two(bench):
+    first, second = bench.add(TWO, name="two"), bench.add(TWO, name="twin", translate=(0, 200))
+    bench.start()
+    marked(bench, first, AT)
+    bench.point(second, (20, 30))
+    record = record_of(bench, {"two": TWO, "twin": TWO})
+    assert [point.place.image for point in record.prompts] == ["two", "twin"]
+    bench.viewer.layers.remove(second)
+    bench.wait()
+    put(bench, record)
+    assert left_out(bench) == ({LeftOut.ABSENT: 1}, 1, 1)
+    saved = record_of(bench, {"two": TWO})
+    assert [image.key for image in saved.images] == ["two", "twin"]
+    assert [point.place for point in saved.prompts] == [point.place for point in record.prompts]
+    bench.viewer.layers.remove(first)
+    bench.add(ONE, name="one")
+    bench.start()
+    put(bench, record)
+    assert [image.key for image in record_of(bench, {"one": ONE}).images] == ["one", "two", "twin"]
+
+
+def test_what_lacks_its_plane_goes_with_its_image_to_another_key():
+    own, other = Owner(ABSENT, (4,), Origin("a", ((1.0, 2.0),))), Owner("a", (4,))
+    change = handed_over(["a", "b"], "c")
+    assert change(other) == Owner("c", (4,))
+    assert (change(own).key, change(own).origin.image, change(own).origin.places) == (ABSENT, "c", ((1.0, 2.0),))
+    assert change(Owner("d", ())) == Owner("d", ())
+
+
+def two_files(desk, folder, monkeypatch, *names: str):
+    """A session of a point and a region on two.tif, which goes then; in a viewer with other images."""
+    for name, image in (("one", ONE), ("two", TWO)):
+        tifffile.imwrite(folder / f"{name}.tif", image, photometric="rgb")
+    found, section = opened(desk, folder, "two")
+    found.start()
+    found.click(layers_of(found)["two"], AT)
+    found.controller.draw_regions()
+    found.controller.regions.layer.add(CORNERS, shape_type="polygon")
+    found.wait()
+    save(found, section, monkeypatch, folder / "session.json")
+    close(found)
+    (folder / "two.tif").rename(folder / "away.tif")
+    return opened(desk, folder, *names)
+
+
+def test_a_session_of_which_no_image_is_here_keeps_what_was_marked(desk, tmp_path, monkeypatch):
+    found, section = two_files(desk, tmp_path, monkeypatch, "one")
+    found.start()
+    found.click(layers_of(found)["one"], (70, 100))
+    begin(section, monkeypatch, tmp_path / "session.json")
+    answer("Open without")
+    assert answer("Replace") == "There is already: 1 point. Replace it by the session's?"
+    assert spin(20, lambda: "Session opened" in found.widget.message.value)
+    assert found.widget.message.value.startswith("Session opened: 1 point and 1 region. 2 of them on images")
+    assert (len(found.prompts.data), len(found.session.prompts)) == (1, 0)
+    save(found, section, monkeypatch, tmp_path / "again.json")
+    before, again = load_session(tmp_path / "session.json"), load_session(tmp_path / "again.json")
+    assert [image.key for image in again.images] == ["one", "two"]
+    assert [point.place for point in again.prompts] == [point.place for point in before.prompts]
+    assert [region.vertices for region in again.regions] == [region.vertices for region in before.regions]
+
+
+def test_a_session_is_not_opened_where_nothing_is(desk, tmp_path, monkeypatch):
+    found, section = two_files(desk, tmp_path, monkeypatch)
+    begin(section, monkeypatch, tmp_path / "session.json")
+    answer("Open without")
+    assert spin(20, lambda: "None of the images" in found.widget.message.value), found.widget.message.value
+    assert found.widget.message.value == f"⚠ {NOTHING_HERE}"
+    assert len(found.viewer.layers) == 0
+
+
+def test_a_composition_of_which_one_file_was_gone_comes_back(desk, tmp_path, monkeypatch):
+    for name, image in (("one", ONE[..., 0]), ("two", ONE[..., 1]), ("three", ONE[..., 2])):
+        tifffile.imwrite(tmp_path / f"{name}.tif", image)
+    found, section = opened(desk, tmp_path, "one", "two", "three")
+    keys = [key_of(layers_of(found)[name]) for name in ("one", "two")]
+    found.controller.compose(keys)
+    found.wait()
+    found.start()
+    layers_of(found)["three"].visible = False
+    found.click(layers_of(found)["one"], AT)
+    (prompt,) = found.session.prompts
+    assert prompt.source in keys
+    save(found, section, monkeypatch, tmp_path / "first.json")
+    close(found)
+    (tmp_path / "two.tif").rename(tmp_path / "away.tif")
+    found, section = opened(desk, tmp_path)
+    begin(section, monkeypatch, tmp_path / "first.json")
+    answer("Open without")
+    assert spin(20, lambda: "Session opened" in found.widget.message.value)
+    save(found, section, monkeypatch, tmp_path / "second.json")
+    assert sorted(len(image.layers) for image in load_session(tmp_path / "second.json").images) == [1, 2]
+    close(found)
+    (tmp_path / "away.tif").rename(tmp_path / "two.tif")
+    found, section = opened(desk, tmp_path)
+    begin(section, monkeypatch, tmp_path / "second.json")
+    assert spin(20, lambda: "Session opened" in found.widget.message.value), found.widget.message.value
+    found.wait()
+    (prompt,) = found.session.prompts
+    assert (round(prompt.y), round(prompt.x)) == AT
+    assert found.controller.offering.find(prompt.source).composed
 
 
 def test_a_point_outside_every_image_is_the_first_ones_that_comes_under_it(bench):
@@ -286,7 +392,7 @@ def test_a_widget_that_is_opened_again_knows_whose_points_and_regions_are(bench,
         bench.viewer.layers.remove(below)
     bench.wait()
     expected = left_out(bench)
-    assert expected == (({LeftOut.UNSEARCHED: 1}, 0, 0) if taken_away else ({}, 1, 1))
+    assert expected == (({LeftOut.REMOVED: 1}, 0, 0) if taken_away else ({}, 1, 1))
     bench.controller.shutdown()
     spin(0.1)
     bench.controller = Controller(bench.viewer, EncoderChoice("builtin"), EncoderSlot(bench.encoders.load), patch_size)

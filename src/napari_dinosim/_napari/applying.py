@@ -70,17 +70,21 @@ def apply_session(
     _dress_maps(controller, record, images)
     controller.prompts.loose = (*controller.prompts.loose, *loose_of(record)) if append else loose_of(record)
     take_classes = partial(controller.prompts.labels.book.take, record.classes, record.label, append=append)
-    if not controller.offering.checked():
+    every = [found.image for found in controller.offering.all()]
+    if not every:
         take_classes()
         controller.read_prompts()
-        return "Session opened; none of its images is here."
+        return "Session opened; it has no images, and none is open."
     _turn_to(controller, record, images)
     if fresh:
         controller.viewer.reset_view()
-    controller.start()
+    reference = max(reversed(controller.checked() or every), key=lambda layer: layer.ndim)
+    if controller.checked():
+        controller.start()
+    else:
+        controller.prompts.ensure(reference)
     take_classes()  # after the layer that an earlier widget left has told of its own
     points, absent, lost = put_points(controller, record, images, append=append)
-    reference = max(reversed(controller.checked()), key=lambda layer: layer.ndim)
     regions, absent_regions, lost_regions = put_regions(controller, record, images, reference, append=append)
     controller.read_prompts()
     return _said(points, regions, absent + absent_regions, lost + lost_regions, left)

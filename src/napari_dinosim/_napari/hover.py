@@ -199,7 +199,7 @@ class HoverPreview:
         def axes(image: Any) -> Axes:
             return shown_axes(image, order)
 
-        meant, _ = read_point(here, None, len(world), True, axes)
+        meant, _ = read_point(here, None, len(world), True, axes, here)
         return None if isinstance(meant, LeftOut) else meant
 
     def _point(self, _event: object) -> None:

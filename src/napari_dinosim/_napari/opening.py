@@ -45,6 +45,10 @@ if TYPE_CHECKING:
     from napari_dinosim.records.values import Difference, SessionRecord
 
 UNCHANGED = "Nothing was changed."
+NOTHING_HERE = (
+    "None of the images of this session is here, and no other one is open: nothing was changed. Open one of them, then "
+    "the session again."
+)
 LOCATE, WITHOUT, ANYWAY, REPLACE, ADD = "Locate…", "Open without", "Open anyway", "Replace", "Keep both"
 
 
@@ -192,6 +196,10 @@ class Opening(Task):
                 here = [found[place] for place in places]
                 own = [layers[one.key] for one in here]
                 images.append(look_at(under.record, image, own, [one.signature for one in here]))
+        if under.record.images and not self._images():
+            self._take_away()
+            self.told.emit(NOTHING_HERE, True)
+            return
         record, slot, without = under.record, self._controller.slot, under.without or frozenset()
 
         def work(_job: Job[Any]) -> tuple[EncoderChoice, list[Difference]]:

@@ -91,7 +91,7 @@ def put_points(
             found = images.get(at.image)
             placed = None if found is None else in_image(found, at.plane, np.array([[at.y, at.x]]), units)
             if placed is None:
-                owner = absent_owner(record, at.image, found, at.plane, [(at.y, at.x)])
+                owner = absent_owner(record, at.image, images, at.plane, [(at.y, at.x)])
             else:
                 (world,), owner = placed
         if world is None and prompt.world is not None:

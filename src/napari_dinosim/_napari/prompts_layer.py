@@ -13,6 +13,7 @@ from napari.layers.base import ActionType
 from psygnal import Signal
 from superqt.utils import qthrottled
 
+from napari_dinosim._napari.absent import handed_over
 from napari_dinosim._napari.coordinates import (
     apply,
     placement_in_world,
@@ -32,7 +33,7 @@ from napari_dinosim._napari.point_labels import PointLabels
 from napari_dinosim._napari.point_state import PointsState, place_names, places_of
 from napari_dinosim._napari.reading import LeftOut, Owner, Reading, read_point
 from napari_dinosim._napari.results import lift
-from napari_dinosim._napari.roles import PROMPTS, claim, is_ours, mark
+from napari_dinosim._napari.roles import PROMPTS, claim, is_ours, key_of, mark
 from napari_dinosim._napari.undoing import BEGINNINGS, Undoing
 from napari_dinosim.prompts import POSITIVE, Prompt
 
@@ -144,6 +145,7 @@ class PromptsLayer:
         places = {key: to_data(found.image, world, units, shown) for key, found in keys.items()}
         taken = self._viewer.dims.ndisplay == 2 and not self._viewer.canvas.grid.enabled
         axes = partial(shown_axes, order=self._viewer.dims.order)
+        there = {key_of(layer) for layer in self._viewer.layers}
         known = carried(self._owners, self._read_at, places_of(points))
         owners: dict[bytes, Owner] = {}
         prompts: list[Prompt] = []
@@ -154,7 +156,7 @@ class PromptsLayer:
                 left_out[LeftOut.NOWHERE] += 1
                 continue
             here = {key: (found, places[key][index]) for key, found in keys.items()}
-            meant, owner = read_point(here, known.get(name), world.shape[1], taken, axes)
+            meant, owner = read_point(here, known.get(name), world.shape[1], taken, axes, there)
             if only is not None and index not in only:
                 pass
             elif isinstance(meant, Prompt):
@@ -186,10 +188,7 @@ class PromptsLayer:
 
     def hand_over(self, keys: Sequence[str], key: str) -> None:
         """Give the points of some images to another one, which lies at the same place."""
-
-        def change(owner: Owner) -> Owner:
-            return owner._replace(key=key) if owner.key in keys else owner
-
+        change = handed_over(keys, key)
         self._own({place: change(owner) for place, owner in self._owners.items()})
         self.undoing.change_owners(change)
 

@@ -13,7 +13,7 @@ from napari_dinosim.planes import axes_of, index_of, others
 from napari_dinosim.prompts import NEGATIVE, Prompt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Container, Sequence
 
     import numpy as np
     from napari.layers import Image
@@ -32,6 +32,7 @@ class LeftOut(Enum):
     REFUSED = "left out until moved: in 3-D or in the grid, a place says nothing of the image meant."
     OUTSIDE = "outside every checked image: nothing is searched for there."
     UNSEARCHED = "on an image that is not checked: left out until it is, or until moved."
+    REMOVED = "of an image that was removed: left out until moved."
     ABSENT = "of an image that was not there when the session was opened: left out until moved."
 
 
@@ -86,6 +87,7 @@ def read_point(
     ndim: int,
     taken: bool,
     axes: Callable[[Image], Axes],
+    there: Container[str],
 ) -> tuple[Prompt | LeftOut, Owner | None]:
     """Say which prompt a point is, and whose it is from now on.
 
@@ -101,6 +103,8 @@ def read_point(
         Whether a new point says which image is meant.
     axes : callable(Image) -> tuple of int
         Axes of an image that are on screen: those of the plane that a new point is in.
+    there : container of str
+        Keys of the layers that are open.
 
     Returns
     -------
@@ -110,8 +114,7 @@ def read_point(
     if known is None and not taken:
         known = NOBODY
     if known is not None and known.key not in here:
-        gone = LeftOut.ABSENT if known.key == ABSENT else LeftOut.UNSEARCHED
-        return LeftOut.REFUSED if known == NOBODY else gone, known
+        return _left_out(known, there), known
     for key in [key for key, (found, _) in here.items() if found.visible] if known is None else [known.key]:
         found, place = here[key]
         image = found.image
@@ -127,6 +130,15 @@ def read_point(
             plane = found.plane(plane)
             return Prompt(key, float(y), float(x), plane), Owner(key, plane)
     return LeftOut.OUTSIDE, known
+
+
+def _left_out(owner: Owner, there: Container[str]) -> LeftOut:
+    """Say why what belongs to an image that is not checked is no prompt."""
+    if owner == NOBODY:
+        return LeftOut.REFUSED
+    if owner.key == ABSENT:
+        return LeftOut.ABSENT
+    return LeftOut.UNSEARCHED if owner.key in there else LeftOut.REMOVED
 
 
 def searched(points: Sequence[Prompt], regions: Sequence[RegionPrompt] = (), where: str = "") -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from napari_dinosim._napari.coordinates import apply, plane_shape, shown_axes, to_data, world_matrix
 from napari_dinosim._napari.layer_state import carried, numbered
 from napari_dinosim._napari.reading import LeftOut, Owner, Reading, read_point, searched
+from napari_dinosim._napari.roles import key_of
 from napari_dinosim._napari.sentences import counted
 from napari_dinosim.errors import OutsideImageError, RegionError
 from napari_dinosim.planes import axes_of
@@ -172,9 +173,10 @@ class RegionReader:
         }
         taken = viewer.dims.ndisplay == 2 and not viewer.canvas.grid.enabled
         axes = partial(shown_axes, order=viewer.dims.order)
+        there = {key_of(layer) for layer in viewer.layers}
         for index in range(1 + len(outline)):
             here = {key: (found, of[index]) for key, (found, of) in places.items()}
-            meant, owner = read_point(here, known, world.shape[1], taken, axes)
+            meant, owner = read_point(here, known, world.shape[1], taken, axes, there)
             if isinstance(meant, Prompt):
                 searched, of = places[meant.source]
                 return (searched, of[1 + len(outline) :], replace(meant, label=shape.label)), owner

@@ -93,7 +93,7 @@ def put_regions(
             found = images.get(region.image)
             placed = None if found is None else in_image(found, region.plane, np.array(region.vertices), units)
             if placed is None:
-                owner = absent_owner(record, region.image, found, region.plane, region.vertices)
+                owner = absent_owner(record, region.image, images, region.plane, region.vertices)
             else:
                 world, owner = placed
         if world is None and region.world:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from psygnal import Signal
 
+from napari_dinosim._napari.absent import handed_over
 from napari_dinosim._napari.coordinates import (
     apply,
     full_resolution,
@@ -257,10 +258,7 @@ class Regions:
 
     def hand_over(self, keys: Sequence[str], key: str) -> None:
         """Give the regions of some images to another one, which lies at the same place."""
-
-        def change(owner: Owner) -> Owner:
-            return owner._replace(key=key) if owner.key in keys else owner
-
+        change = handed_over(keys, key)
         self._own({place: change(owner) for place, owner in self._reader.owners.items()})
         self.undoing.change_owners(change)
 
