@@ -205,7 +205,11 @@ def described(layer) -> None:
     layer.features = layer.features.assign(mine=range(4))
 
 
-@pytest.mark.parametrize("what", [renamed, coloured, coloured_by_napari, called, described])
+def cut(layer) -> None:
+    layer.features = layer.features.drop(columns="index")
+
+
+@pytest.mark.parametrize("what", [renamed, coloured, coloured_by_napari, called, described, cut])
 @pytest.mark.parametrize("after", ["removed", "another shape"])
 def test_what_a_person_made_of_clusters_outlives_the_image(bench, features, what, after):
     image = bench.add(SECOND_WIDE, name="first", rgb=True)

@@ -478,6 +478,17 @@ def screen(desk, layer, place) -> QPoint:
     return QPoint(round(float(x)), round(float(y)))
 
 
+def begun(found, image, corners) -> None:
+    """Click corners of a polygon that is not ended."""
+    found.viewer.reset_view()
+    spin(0.2)
+    for spot in [screen(found, image, corner) for corner in corners]:
+        QTest.mouseMove(found.canvas.native, spot)
+        spin(0.05)
+        QTest.mouseClick(found.canvas.native, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, spot)
+        spin(0.6)  # two clicks at once would be a double click
+
+
 def test_drawn_with_the_mouse(desk):
     image = colours(*SHAPE)
     layer = Image(image, name="a", scale=(1, 1.3))
@@ -489,15 +500,8 @@ def test_drawn_with_the_mouse(desk):
     regions = found.ours("regions")[0]
     assert found.viewer.layers.selection.active is regions
     assert regions.mode == "add_polygon"
-    found.viewer.reset_view()
-    spin(0.2)
     native = found.canvas.native
-    spots = [screen(found, layer, place) for place in POLYGON]
-    for spot in spots:
-        QTest.mouseMove(native, spot)
-        spin(0.05)
-        QTest.mouseClick(native, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, spot)
-        spin(0.6)  # two clicks at once would be a double click
+    begun(found, layer, POLYGON)
     assert not found.session.prompts.regions, "a polygon that is being drawn is none yet"
     QTest.keyClick(native, Qt.Key.Key_Escape)
     spin(0.2)
@@ -586,6 +590,72 @@ def test_a_rectangle_drawn_beside_every_image_is_told_and_one_on_it_found(desk):
     drawn = regions.data[1]
     np.testing.assert_allclose([drawn.min(axis=0), drawn.max(axis=0)], [(20.2, 40.2), (59.8, 109.8)], atol=0.5)
     assert_map(found, layer, expected_map(image / 255, mean_of(image / 255, inside(drawn))))
+
+
+@pytest.mark.parametrize("other", ["positive", "negative"])
+def test_a_drawing_that_is_broken_off_leaves_no_colour_to_others(desk, other):
+    layer = Image(colours(*SHAPE), name="a")
+    found = desk(layer)
+    found.start()
+    found.controller.draw_regions()
+    regions, book = found.controller.regions.layer, found.controller.prompts.labels.book
+    regions.add(POLYGON, shape_type="polygon")
+    begun(found, layer, [(50, 30)])
+    assert regions.nshapes == 2
+    found.key(Qt.Key.Key_Escape)
+    assert regions.nshapes == 1
+    book.choose(other)
+    begun(found, layer, [(70, 20), (90, 20), (90, 40)])
+    found.key(Qt.Key.Key_Escape)
+    found.wait()
+    labels = ["positive", other]
+    assert [prompt.label for prompt in found.session.prompts.regions] == labels
+
+    def assert_colours(count: int) -> None:
+        assert len(regions.data) == len(regions.edge_color) == len(regions.face_color) == count
+        expected = [transform_color(LOOKS[label].colour)[0] for label in labels[:count]]
+        np.testing.assert_allclose(regions.edge_color, expected, atol=0.01)
+        np.testing.assert_allclose(np.asarray(regions.face_color)[:, :3], np.array(expected)[:, :3], atol=0.01)
+        assert np.max(np.asarray(regions.face_color)[:, 3]) < 0.5, "what is under it must be seen"
+
+    assert_colours(2)
+    found.key(Qt.Key.Key_Z, CONTROL)
+    assert_colours(1)
+    found.key(Qt.Key.Key_Z, CONTROL | SHIFT)
+    assert_colours(2)
+
+
+def test_an_object_that_is_used_while_a_polygon_is_drawn_ends_it(desk):
+    marked = np.zeros(SHAPE, dtype=int)
+    marked[30:60, 80:140] = 7
+    layer, objects = Image(colours(*SHAPE), name="a"), Labels(marked, name="cells")
+    objects.selected_label = 7
+    found = desk(layer, objects)
+    found.start()
+    found.controller.draw_regions()
+    regions = found.controller.regions.layer
+    begun(found, layer, [(70, 20), (90, 20)])
+    assert regions.nshapes == 1
+    found.controller.use_object(objects)
+    assert spin(10, lambda: "is a region now" in found.widget.message.value)
+    found.wait()
+    assert [prompt.region.pixels for prompt in found.session.prompts.regions] == [30 * 60]
+    assert found.controller.regions.undoing.undoable == "1 region added"
+
+
+def test_a_shape_that_cannot_be_added_holds_nothing_up(bench):
+    layer = bench.add(colours(*SHAPE), name="a")
+    bench.start()
+    draw(bench, layer, POLYGON)
+    regions = bench.controller.regions
+    with pytest.raises(ValueError, match="Rectangle expects four corner vertices"):
+        regions.layer.add(np.zeros((5, 2)), shape_type="rectangle")
+    bench.controller.read_prompts()
+    assert len(bench.session.prompts.regions) == 1
+    regions.undoing.undo()
+    bench.wait()
+    assert not bench.session.prompts.regions
+    assert bench.viewer.status == "Undone: 1 region added"
 
 
 # ---- undo ------------------------------------------------------------------------------------------------------------

@@ -285,6 +285,26 @@ def test_regions_that_are_replaced_can_be_had_again(desk, folder, monkeypatch):
     assert regions.data[0].tolist() == [[5, 5], [20, 5], [20, 30]]
 
 
+def test_a_session_that_is_opened_while_a_region_is_drawn_ends_the_drawing(desk, folder, monkeypatch):
+    found, section = opened(desk, folder, "one")
+    found.start()
+    found.controller.draw_regions()
+    regions = found.controller.regions.layer
+    regions.add(np.array([(5, 5), (40, 5), (40, 30)]), shape_type="polygon")
+    found.wait()
+    save(found, section, monkeypatch, folder / "session.json")
+    for place in ((50, 60), (70, 60)):
+        found.click(layers_of(found)["one"], place)
+        spin(0.6)  # two clicks at once would be a double click
+    assert regions.nshapes == 2
+    begin(section, monkeypatch, folder / "session.json")
+    assert answer("Keep both") == "There is already: 1 region. Replace it by the session's?"
+    assert spin(20, lambda: not section.opening.running)
+    found.wait()
+    assert found.widget.message.value == "Session opened: 1 region."
+    assert (regions.nshapes, len(found.session.prompts.regions)) == (2, 2)
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [

@@ -229,7 +229,7 @@ class Opening(Task):
         prompts, regions = self._controller.prompts, self._controller.regions
         here = [
             (0 if prompts.layer is None else len(prompts.layer.data), "point", "points"),
-            (0 if regions.layer is None else len(regions.layer.data), "region", "regions"),
+            (len(regions.shapes()), "region", "regions"),
             (len(prompts.loose), "point of a file", "points of a file"),
         ]
         count = sum(number for number, *_ in here)

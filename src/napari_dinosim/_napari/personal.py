@@ -59,7 +59,7 @@ def _coloured(layer: Labels) -> bool:
 def _described(layer: Labels) -> bool:
     """Whether there are columns that are not ours, or labels have other names."""
     held, ours = layer.features, our_columns(layer)
-    if set(held) - {"index", *ours.values()}:
+    if set(held) - {"index", *ours.values()} or "index" not in held:
         return True
     names = dict(zip(held["index"], held[ours["name"]], strict=True)) if "name" in ours else {}
     return any(names.get(label, name) != name for label, name in layer.metadata[MARK].get(CALLED, {}).items())

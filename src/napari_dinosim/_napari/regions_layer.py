@@ -149,6 +149,7 @@ class RegionsLayer:
         fails where the polygon touches itself.
         """
         if self.layer is not None:
+            self._finish_drawing()
             self.layer.add_paths(path)
             self._compare()  # what follows from it is told before what is told of it
 
@@ -157,6 +158,7 @@ class RegionsLayer:
         layer = self.layer
         if layer is None or not (shapes or (layer.data and not append)):
             return
+        self._finish_drawing()
         with layer.events.blocker_all():
             kept = layer.features.iloc[: len(layer.data) if append else 0]
             if not append:
@@ -169,6 +171,7 @@ class RegionsLayer:
         layer.refresh()
         layer.events.data(value=layer.data, action=ActionType.CHANGED, data_indices=(-1,), vertex_indices=((),))
         layer.events.features()
+        self._compare()  # what follows from it is told before what is told of it
 
     def draw(self, reference: Image) -> Shapes:
         """Put the layer in the person's hand, with the tool for polygons unless another one is chosen."""
@@ -224,12 +227,28 @@ class RegionsLayer:
     def _on_event(self, event: object) -> None:
         action = str(getattr(event, "action", "")).rsplit(".", 1)[-1].lower()
         if action:
-            self.undoing.drawing = action == "adding"  # until it is told to be added
+            # until it is told to be added; what a script adds is there at once, or never
+            self.undoing.drawing = action == "adding" and bool(getattr(self.layer, "_is_creating", True))
+        if action == "added":
+            self._drop_discarded()
         guarded(self.undoing.note)(action)
         if action == "removing":
             self.removing.emit(tuple(getattr(event, "data_indices", ())))
         if action not in BEGINNINGS:  # what is about to be added is not there yet: not the last that is
             self._throttled()
+
+    def _finish_drawing(self) -> None:
+        """End what is being drawn, as Escape does."""
+        if self.layer is not None and self.undoing.drawing and hasattr(self.layer, "_finish_drawing"):
+            self.layer._finish_drawing()
+
+    def _drop_discarded(self) -> None:
+        """Drop the colours of a shape that had too few vertices: napari leaves them, to the shapes that follow."""
+        held = getattr(self.layer, "_data_view", None)
+        for name in ("_edge_color", "_face_color"):  # where they are still called so; nothing in public drops them
+            rows = getattr(held, name, None)
+            if self.layer is not None and rows is not None and len(rows) > len(self.layer.data):
+                setattr(held, name, rows[: len(self.layer.data)])
 
     def _compare(self) -> None:
         snapshot = tuple(
