@@ -648,6 +648,7 @@ def test_a_shape_that_cannot_be_added_holds_nothing_up(bench):
     bench.start()
     draw(bench, layer, POLYGON)
     regions = bench.controller.regions
+    assert (regions.undoing.undoable, regions.undoing.redoable) == ("1 region added", "")
     with pytest.raises(ValueError, match="Rectangle expects four corner vertices"):
         regions.layer.add(np.zeros((5, 2)), shape_type="rectangle")
     bench.controller.read_prompts()
@@ -656,6 +657,7 @@ def test_a_shape_that_cannot_be_added_holds_nothing_up(bench):
     bench.wait()
     assert not bench.session.prompts.regions
     assert bench.viewer.status == "Undone: 1 region added"
+    assert regions.undoing.undoable == "", "it was one step"
 
 
 # ---- undo ------------------------------------------------------------------------------------------------------------

@@ -67,7 +67,7 @@ class Undoing(Generic[State]):
         self._history: History[State] | None = None
         self.drawing = False
         """Whether something is being drawn that is not yet there."""
-        self._dragging = self._adding = self._amending = False
+        self._dragging = self._amending = False
         self._keys = {UNDO_KEY: self._undo_pressed, REDO_KEY: self._redo_pressed}
 
     @property
@@ -121,8 +121,7 @@ class Undoing(Generic[State]):
         """
         if action:
             self._dragging = action == "changing"  # until it is told that they have: a drag is one step
-            self._adding = action == "adding"
-        quiet = self._dragging or self._adding or self._amending or self.drawing or action in BEGINNINGS
+        quiet = self._dragging or self._amending or self.drawing or action in BEGINNINGS
         if self._history is not None and not quiet:
             self._history.record()
             self._history.keep_owners(self._owners())  # what was dragged may have been read where it is now
