@@ -45,7 +45,10 @@ def test_selected_points_are_found_in_the_other_image_with_lines(bench, correspo
     for row, col in PLANTED:
         bench.point(first, (row * 16 + 4, col * 16 + 9))
     bench.prompts.selected_data = {0, 2}
+    units = []
+    bench.viewer.layers.events.inserted.connect(lambda event: units.append(event.value.units))
     find(corresponding)
+    assert units == [first.units], "napari warns of layers in other units, for a moment too"
     (lines,) = bench.ours("correspondence")
     assert len(lines.data) == 2
     assert set(lines.features["mutual"]) == {"mutual"}

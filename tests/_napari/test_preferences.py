@@ -138,7 +138,7 @@ def test_subtracting_the_mean_takes_effect_at_once_and_embeds_nothing_again(sett
 
 def test_new_maps_look_as_preferred(settings, desk):
     settings.maps.colormap = "magma"
-    settings.maps.opacity = 0.4
+    settings.maps.opacity = 40
     layer = Image(np.random.default_rng(0).integers(0, 255, (96, 160, 3), np.uint8))
     found = desk(layer)
     found.start()

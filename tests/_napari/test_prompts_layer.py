@@ -85,6 +85,24 @@ def test_start_brings_points_and_regions_above_images_that_came_later(bench):
     assert [*bench.viewer.layers][-2:] == [regions.layer, bench.prompts]
 
 
+def test_points_and_regions_come_above_images_that_came_later_once_they_are_in_hand(bench):
+    first = bench.add(colours(100, 150), name="first")
+    bench.start()
+    bench.controller.regions.draw(first)
+    points, regions, layers = bench.prompts, bench.controller.regions.layer, bench.viewer.layers
+    later = bench.add(colours(90, 60, 1), name="later")
+    bench.wait()
+    for layer in (points, regions):
+        layers.selection.active = layer
+        bench.wait()
+        assert layers.index(layer) > layers.index(later), "what is clicked would not be seen"
+        assert layers.selection.active is layer
+    labels = bench.viewer.add_labels(np.ones((40, 60), int))
+    layers.selection.active = points
+    bench.wait()
+    assert layers.index(points) < layers.index(labels), "a person may lay labels above them"
+
+
 def test_a_hidden_image_takes_no_clicks(bench):
     layer = bench.add(colours(*SHAPE), name="a")
     bench.start()

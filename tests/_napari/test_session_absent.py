@@ -87,8 +87,8 @@ def test_a_session_saved_again_keeps_the_image_that_was_left_out(desk, tmp_path,
     (tmp_path / "deeper").mkdir()
     save(found, section, monkeypatch, tmp_path / "deeper" / "second.json")
     again = load_session(tmp_path / "deeper" / "second.json")
-    assert [image.key for image in again.images] == ["one", "two"]
-    assert again.images[1].layers[0].relative == "../two.tif"
+    assert [image.key for image in again.images] == [image.key for image in before.images] == ["two", "one"]
+    assert again.images[0].layers[0].relative == "../two.tif"
     assert [point.place for point in again.prompts] == [point.place for point in before.prompts]
     assert [(one.image, one.vertices) for one in again.regions] == [(one.image, one.vertices) for one in before.regions]
     close(found)
@@ -139,15 +139,15 @@ def test_images_of_one_name_are_told_apart(bench):
     record = replace(record, images=(replace(record.images[0], key="two"), record_image("one", ONE)))
     put(bench, record)
     saved = record_of(bench, {"one": ONE})
-    assert [image.key for image in saved.images] == ["one", "two"]
+    assert [image.key for image in saved.images] == ["two", "one"]
     named = [replace(record.images[0], key="one"), record_image("two", ONE[:40])]
     crossed = replace(record, images=tuple(named), prompts=(replace(record.prompts[0], place=Place("one", 3.0, 4.0)),))
     found = {"two": bench.controller.offering.all()[0]}
     put_points(bench.controller, crossed, found, append=False)
     saved = record_of(bench, {"one": ONE})
-    assert [image.key for image in saved.images] == ["one", "one [1]"]
+    assert [image.key for image in saved.images] == ["one [1]", "one"]
     assert saved.prompts[0].place == Place("one [1]", 3.0, 4.0)
-    assert saved.images[1].layers == record.images[0].layers
+    assert saved.images[0].layers == record.images[0].layers
 
 
 def test_what_lies_on_a_plane_that_is_gone_is_no_other_images(bench):
@@ -224,7 +224,25 @@ def test_images_of_the_same_pixels_stay_two(bench):
     bench.add(ONE, name="one")
     bench.start()
     put(bench, record)
-    assert [image.key for image in record_of(bench, {"one": ONE}).images] == ["one", "two", "twin"]
+    assert [image.key for image in record_of(bench, {"one": ONE}).images] == ["two", "twin", "one"]
+
+
+def test_images_that_are_not_here_keep_their_place_among_the_others(bench):
+    layers = {name: bench.add(colours(60, 60 + 10 * seed, seed), name=name) for seed, name in enumerate("dcba")}
+    bench.start()
+    for name, layer in layers.items():
+        for other in layers.values():
+            other.visible = other is layer
+        bench.point(layer, (20, 30 + ord(name) % 5))
+    data = {one.image.name: one.image.data for one in bench.controller.offering.all()}
+    assert list(data) == ["a", "b", "c", "d"]
+    record = record_of(bench, data)
+    assert {point.place.image for point in record.prompts} == set(data)
+    for gone in ("b", "c"):
+        bench.viewer.layers.remove(layers[gone])
+    bench.wait()
+    put(bench, record)
+    assert [image.key for image in record_of(bench, {name: data[name] for name in "ad"}).images] == ["a", "b", "c", "d"]
 
 
 def test_what_lacks_its_plane_goes_with_its_image_to_another_key():
@@ -263,7 +281,7 @@ def test_a_session_of_which_no_image_is_here_keeps_what_was_marked(desk, tmp_pat
     assert (len(found.prompts.data), len(found.session.prompts)) == (1, 0)
     save(found, section, monkeypatch, tmp_path / "again.json")
     before, again = load_session(tmp_path / "session.json"), load_session(tmp_path / "again.json")
-    assert [image.key for image in again.images] == ["one", "two"]
+    assert sorted(image.key for image in again.images) == ["one", "two"]
     assert [point.place for point in again.prompts] == [point.place for point in before.prompts]
     assert [region.vertices for region in again.regions] == [region.vertices for region in before.regions]
 

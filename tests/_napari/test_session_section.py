@@ -53,7 +53,7 @@ def saved(desk, folder, monkeypatch):
         book.choose(label) if label in book.labels else book.add(label)
         found.click(layers_of(found)[layer], place)
     save(found, section, monkeypatch, folder / "session.json")
-    assert f"Session saved in {folder / 'session.json'}." in found.widget.message.value
+    assert found.widget.message.value == f"Session saved in {folder / 'session.json'}."
     return found
 
 
@@ -186,6 +186,17 @@ def test_files_and_samples_lie_on_each_other_as_they_did(desk, folder, monkeypat
     begin(section, monkeypatch, folder / "session.json")
     assert spin(30, lambda: len(layers_of(found)) == 3 and not section.opening.running), found.widget.message.value
     assert list(layers_of(found)) == order
+
+
+def test_images_that_came_from_no_file_are_told_when_a_session_is_saved(desk, folder, monkeypatch):
+    found, section = opened(desk, folder, "one")
+    found.viewer.add_image(TWO, name="computed")
+    found.wait()
+    save(found, section, monkeypatch, folder / "session.json")
+    assert found.widget.message.value == (
+        f"Session saved in {folder / 'session.json'}. computed came from no file: open that before you open the "
+        "session."
+    )
 
 
 def test_the_layers_of_the_winning_classes_look_as_they_did(desk, folder, monkeypatch):

@@ -9,7 +9,7 @@ from napari_dinosim._napari.reading import ABSENT, Owner
 from napari_dinosim.records.making import relative_to
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from napari_dinosim._napari.searched import Searched
@@ -31,13 +31,36 @@ class Origin:
         The image; of one that is here, its key.
     places : tuple of (y, x)
         In pixels of the plane.
-    others : frozenset of str
-        Keys here of the other images of its session.
+    before, after : frozenset of str
+        Keys here of the other images of its session, that come before it and after it.
+    place : int
+        How many come before it, those among them that are not here.
     """
 
     image: ImageRecord | str
     places: tuple[tuple[float, float], ...]
-    others: frozenset[str] = frozenset()
+    before: frozenset[str] = frozenset()
+    after: frozenset[str] = frozenset()
+    place: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AbsentImage:
+    """An image that is not here, for a record that is about to be written.
+
+    Parameters
+    ----------
+    image : ImageRecord
+    before, others : frozenset of str
+        Keys in the record of images that it is not, whatever their pixels are: those that come before it, and all.
+    place : int
+        Where it was among all images of its session.
+    """
+
+    image: ImageRecord
+    before: frozenset[str]
+    others: frozenset[str]
+    place: int
 
 
 def absent_owner(
@@ -59,9 +82,13 @@ def absent_owner(
     plane : tuple of int
     places : iterable of (y, x)
     """
-    image: ImageRecord | str = next(image for image in record.images if image.key == key)
-    image = images[key].key if key in images else image
-    return Owner(ABSENT, plane, Origin(image, tuple(places), frozenset(found.key for found in images.values())))
+    place, image = next((place, image) for place, image in enumerate(record.images) if image.key == key)
+    before, after = (
+        frozenset(images[one.key].key for one in some if one.key in images)
+        for some in (record.images[:place], record.images[place + 1 :])
+    )
+    here = images[key].key if key in images else image
+    return Owner(ABSENT, plane, Origin(here, tuple(places), before, after, place))
 
 
 def handed_over(keys: Collection[str], key: str) -> Callable[[Owner], Owner]:
@@ -86,11 +113,11 @@ class RecordKeys:
 
     def __init__(self, here: Mapping[str, str]) -> None:
         self.here = here
-        self._absent: dict[tuple[str, Pixels], tuple[ImageRecord, frozenset[str]]] = {}
+        self._absent: dict[tuple[str, Pixels], AbsentImage] = {}
 
     @property
-    def absent(self) -> tuple[tuple[ImageRecord, frozenset[str]], ...]:
-        """The images that are not here, and that were asked for, and the keys of those that they are not."""
+    def absent(self) -> tuple[AbsentImage, ...]:
+        """The images that are not here, and that were asked for."""
         return tuple(self._absent.values())
 
     def of(self, origin: Origin) -> str | None:
@@ -99,10 +126,14 @@ class RecordKeys:
             return self.here.get(origin.image)
         known = origin.image.key, pixels_of(origin.image)
         if known not in self._absent:
-            taken = {*self.here.values(), *(image.key for image, _ in self.absent)}
-            others = frozenset(self.here[other] for other in origin.others if other in self.here)
-            self._absent[known] = replace(origin.image, key=_free(origin.image.key, taken)), others
-        return self._absent[known][0].key
+            taken = {*self.here.values(), *(one.image.key for one in self.absent)}
+            before, after = (
+                frozenset(self.here[other] for other in some if other in self.here)
+                for some in (origin.before, origin.after)
+            )
+            image = replace(origin.image, key=_free(origin.image.key, taken))
+            self._absent[known] = AbsentImage(image, before, before | after, origin.place)
+        return self._absent[known].image.key
 
 
 def pixels_of(image: ImageRecord) -> Pixels:
@@ -112,7 +143,7 @@ def pixels_of(image: ImageRecord) -> Pixels:
 
 def joined(
     images: Sequence[ImageRecord],
-    absent: Sequence[tuple[ImageRecord, Container[str]]],
+    absent: Sequence[AbsentImage],
     points: Sequence[PromptRecord],
     regions: Sequence[RegionRecord],
     folder: Path,
@@ -123,22 +154,21 @@ def joined(
     ----------
     images : sequence of ImageRecord
         Those that are here.
-    absent : sequence of (ImageRecord, container of str)
-        Those that are not, each with the keys of images that it is not, whatever their pixels are. What lies in one
-        that was opened meanwhile lies in that one.
+    absent : sequence of AbsentImage
+        Those that are not. What lies in one that was opened meanwhile lies in that one.
     points : sequence of PromptRecord
     regions : sequence of RegionRecord
     folder : Path
         Where the file will be.
     """
     called: dict[str, str] = {}
-    for image, others in absent:
-        alike = [one.key for one in images if pixels_of(one) == pixels_of(image) and one.key not in others]
+    for gone in absent:
+        alike = [one.key for one in images if pixels_of(one) == pixels_of(gone.image) and one.key not in gone.others]
         if alike:
-            called[image.key] = alike[0]
-    left = [_seen_from(folder, image) for image, _ in absent if image.key not in called]
+            called[gone.image.key] = alike[0]
+    left = [gone for gone in absent if gone.image.key not in called]
     marked = {*(point.place.image for point in points if point.place), *(region.image for region in regions)}
-    channels = [layer.signature for image in left if len(image.layers) > 1 for layer in image.layers]
+    channels = [layer.signature for gone in left if len(gone.image.layers) > 1 for layer in gone.image.layers]
     spare = {  # what is left of a composition is opened with it, once that is here
         image.key
         for image in images
@@ -149,10 +179,18 @@ def joined(
         return replace(place, image=called.get(place.image, place.image)) if place is not None else None
 
     return {
-        "images": (*(image for image in images if image.key not in spare), *left),
+        "images": tuple(_in_order([image for image in images if image.key not in spare], left, folder)),
         "prompts": tuple(replace(point, place=settled(point.place)) for point in points),
         "regions": tuple(replace(region, image=called.get(region.image or "", region.image)) for region in regions),
     }
+
+
+def _in_order(images: list[ImageRecord], absent: Iterable[AbsentImage], folder: Path) -> list[ImageRecord]:
+    """Put images that are not here after those that they came after."""
+    for gone in sorted(absent, key=lambda one: one.place, reverse=True):
+        at = max((index for index, image in enumerate(images, 1) if image.key in gone.before), default=0)
+        images.insert(at, _seen_from(folder, gone.image))
+    return images
 
 
 def _seen_from(folder: Path, image: ImageRecord) -> ImageRecord:

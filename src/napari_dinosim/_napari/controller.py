@@ -28,6 +28,7 @@ from napari_dinosim._napari.reading import LeftOut
 from napari_dinosim._napari.region_reading import sentence
 from napari_dinosim._napari.regions import Regions
 from napari_dinosim._napari.remarks import remarks
+from napari_dinosim._napari.results import lift_in_hand
 from napari_dinosim._napari.roles import MAP, key_of, role
 from napari_dinosim._napari.row_telling import RowTelling
 from napari_dinosim._napari.rows import ImageRow, image_row
@@ -92,7 +93,10 @@ class Controller(Choices):
         self.overlay = PatchOverlay(viewer)
         self._rescale = qthrottled(guarded(self.overlay.zoom), timeout=60)
         self._redraw = qthrottled(guarded(self._draw_patches), timeout=20, leading=False)  # never within another event
-        self._on_active, self._on_zoom = (lambda _event: self._redraw()), (lambda _event: self._rescale())
+        lifted = lambda: lift_in_hand(viewer, (self.prompts.layer, self.regions.layer), self.checked())  # noqa: E731
+        self._raise = qthrottled(guarded(lifted), timeout=20, leading=False)
+        self._on_active = lambda _event: (self._redraw(), self._raise())
+        self._on_zoom = lambda _event: self._rescale()
         self._view = ViewWatch(viewer, self.session, self.offering)
         self._rows = RowTelling(self.session, self.row_changed)
         self._connect()
@@ -211,6 +215,7 @@ class Controller(Choices):
         guarded(self.overlay.hide)()
         self.deliver.close()
         self._redraw.cancel()
+        self._raise.cancel()
         self._rescale.cancel()
         self.engine.shutdown()
         self.prompts.release()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
 NO_LABELS = "There is no Labels layer. Open one, of Cellpose or StarDist say, or make labels in the section Segment."
-NONE = "no Labels layer"
+NONE = "none"
 
 
 def with_objects(layers: Iterable[Layer]) -> list[Labels]:

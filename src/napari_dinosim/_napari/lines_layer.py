@@ -113,7 +113,7 @@ class LinesLayer:
             self._viewer.layers.remove(layer)
             layer = None
         if new := layer is None:
-            layer = Shapes(ndim=dims.ndim, metadata=mark(LINES, source=NAME), **looks)
+            layer = Shapes(ndim=dims.ndim, metadata=mark(LINES, source=NAME), **looks, **place)
             put(self._viewer, layer)
         elif len(set(layer.edge_width)) == 1 and layer.edge_width[0] != layer.metadata[MARK]["width"]:
             width = layer.edge_width[0]

@@ -89,7 +89,7 @@ def unlike(choice: EncoderChoice) -> list[str]:
 def map_looks() -> dict[str, Any]:
     """Colormap and opacity of new maps."""
     maps = _settings().maps
-    return {"colormap": str(maps.colormap), "opacity": float(maps.opacity)}
+    return {"colormap": str(maps.colormap), "opacity": maps.opacity / 100}
 
 
 def parse_blocks(text: str) -> tuple[int, ...] | None:

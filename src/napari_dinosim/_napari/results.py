@@ -61,6 +61,14 @@ def lift(viewer: ViewerModel, layer: Layer) -> None:
         layers.move(layers.index(layer), top + 1)
 
 
+def lift_in_hand(viewer: ViewerModel, ours: Iterable[Layer | None], images: Iterable[Layer]) -> None:
+    """Bring the active layer, if it is one of ours, above images that came later."""
+    layers, active = viewer.layers, viewer.layers.selection.active
+    in_hand = active is not None and any(active is layer for layer in ours)
+    if in_hand and any(layers.index(image) > layers.index(active) for image in images):
+        lift(viewer, active)
+
+
 def put(viewer: ViewerModel, layer: Layer, above: Iterable[Layer] = ()) -> None:
     """Add a marked layer right above others; the person goes on with the layers that were in hand.
 

@@ -9,7 +9,7 @@ from napari_dinosim._napari.layer_looks import recorded
 from napari_dinosim._napari.point_records import describe_points
 from napari_dinosim._napari.region_records import describe_regions
 from napari_dinosim._napari.seen import SeenImage, see_image, sign_layers
-from napari_dinosim._napari.sentences import counted
+from napari_dinosim._napari.sentences import counted, enumerated
 from napari_dinosim._napari.task import Task
 from napari_dinosim.records.files import save_query_record, save_session
 from napari_dinosim.records.making import embedded_by, loose_records, record_query
@@ -54,7 +54,9 @@ class Saving(Task):
             found = joined(_described(images, job, folder), keys.absent, points, regions, folder)
             return save_session(SessionRecord(**found, **facts), path, overwrite=True)
 
-        self.start(work, lambda saved: f"Session saved in {saved}.", "Cancelled; nothing was saved.")
+        no_file = [layer.name for one in images for layer in one.layers if not (layer.path or layer.sample)]
+        more = f" {enumerated(no_file)} came from no file: open that before you open the session." if no_file else ""
+        self.start(work, lambda saved: f"Session saved in {saved}.{more}", "Cancelled; nothing was saved.")
 
     def save_prompts(self, path: Path) -> None:
         """Write the prompts with their vectors.

@@ -45,7 +45,7 @@ THRESHOLD = "What scores at least this is found."
 FOUND = "Choose 'by hand' above to set it: now it is found from the scores."
 LOWEST = {"shown": 0.0, "cosine": -1.0}
 OBJECTS = [("all together", "together"), ("connected parts", "components"), ("peaks (watershed)", "watershed")]
-DETAILS = [("the patches", 1), ("4 × finer, interpolated", 4), ("8 × finer, interpolated", 8)]
+DETAILS = [("the patches", 1), ("4 × finer", 4), ("8 × finer", 8)]
 
 
 class SegmentSection(Section):
