@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 
 import numpy as np
@@ -90,7 +91,11 @@ def test_only_a_vector_that_is_stored_is_written_in_short(made):
     stored, plain = np.arange(6.0).view(Vector), np.arange(6.0)
     assert str(stored) == f"{stored}" == "6 numbers"
     assert str(made(stored)) == f"{made(stored)}" == str(made(plain))
-    assert str(pickle.loads(pickle.dumps(stored))) == "6 numbers"
+    for twin in (pickle.loads(pickle.dumps(stored)), copy.copy(stored), copy.deepcopy(stored)):
+        assert str(twin) == "6 numbers"
+        assert not np.shares_memory(twin, stored)
+        np.testing.assert_array_equal(np.asarray(twin), plain)
+    assert str(copy.copy(stored[:2])) == str(copy.deepcopy(stored[:2])) == "[0. 1.]"
 
 
 def test_what_is_reckoned_with_a_stored_vector_is_plain():

@@ -42,6 +42,12 @@ class Vector(np.ndarray):
         plain = np.asarray(self)
         return (_in_short, (plain,)) if self._in_short else plain.__reduce__()
 
+    def __copy__(self) -> Any:
+        return _in_short(self.copy().view(np.ndarray)) if self._in_short else super().__copy__()
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return self.__copy__() if self._in_short else super().__deepcopy__(memo)
+
     def __str__(self) -> str:
         return f"{self.size} numbers" if self._in_short else super().__str__()
 
