@@ -16,6 +16,7 @@ from napari_dinosim.states import InputState, Overall, Stage
         (InputState(Stage.READY, 1.0), "ready"),
         (InputState(Stage.READY, 1.0, 0.8349), "ready · best match 0.83"),
         (InputState(Stage.READY, 1.0, 0.0), "ready · best match 0.00"),
+        (InputState(Stage.READY, 1.0, -0.001), "ready · best match 0.00"),
         (InputState(Stage.READY, 1.0, 0.596, threshold=0.6), "ready · best match 0.60"),
         (InputState(Stage.READY, 1.0, 0.594, threshold=0.6), "ready · no match here, best 0.59"),
         (InputState(Stage.STALE, 1.0, 0.5, "other contrast"), "stale · best match 0.50"),

@@ -89,7 +89,7 @@ class InputState:
             words.append(f"{self.planes[0]} of {self.planes[1]} planes")
         if self.best is not None:
             best = told_best(self.best, against=self.against)
-            words.append(f"no match here, best {self.best:.2f}" if self.no_match else best)
+            words.append(f"no match here, best {self.best:z.2f}" if self.no_match else best)
         return " · ".join(words)
 
 
@@ -101,7 +101,7 @@ def told_best(best: float, *, against: bool) -> str:
     >>> told_best(0.834, against=False), told_best(0.62, against=True)
     ('best match 0.83', 'best score 0.62')
     """
-    return f"{'best score' if against else 'best match'} {best:.2f}"
+    return f"{'best score' if against else 'best match'} {best:z.2f}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -334,3 +334,15 @@ def test_labels_are_there_again_when_the_widget_is_opened_anew(desk):
     again.start()
     assert [prompt.label for prompt in again.session.prompts] == ["root"]
     assert book_of(again).labels == ("positive", "negative", "root")
+
+
+def test_a_long_name_of_a_class_is_told_whole_where_it_is_cut(desk):
+    found = desk(Image(colours(100, 150), name="a"))
+    section = found.unfold(PromptsSection)
+    name = "mitochondria with swollen cristae near the nucleus"
+    found.controller.prompts.labels.book.add(name)
+    assert section.text().endswith("Points: the next is mitochondria…nucleus")
+    assert section.label.currentText() == name
+    assert section.label.shown_text() != name
+    assert "…" in section.label.shown_text()
+    assert section.label.toolTip().startswith(f"{name}\nLabel of the next points.")

@@ -393,6 +393,9 @@ def test_points_that_an_earlier_widget_left_are_known_before_start(desk, tmp_pat
     assert [point.place.image for point in record.prompts] == ["one"]
     assert [region.image for region in record.regions] == ["one"]
     section = reopened(found)
+    found.prompts.data = found.prompts.data + 1
+    assert spin(5, lambda: found.widget.message.value.endswith("embedded only when you say so."))
+    assert found.widget.message.value.startswith("Searching for what is under 1 point and in 1 region. Press Start")
     active = found.viewer.layers.selection.active
     begin(section, monkeypatch, tmp_path / "session.json")
     assert answer("Cancel") == "There are already: 1 point, 1 region. Replace them by the session's?"

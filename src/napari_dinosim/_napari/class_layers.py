@@ -19,6 +19,7 @@ from napari_dinosim._napari.maps import REAL_PIXELS
 from napari_dinosim._napari.personal import NAMED
 from napari_dinosim._napari.results import put, take_away
 from napari_dinosim._napari.roles import CLASS_MAP, MARK, WINNER, is_ours, key_of, mark
+from napari_dinosim._napari.sentences import brief
 from napari_dinosim.records.images import LabelsLook
 
 if TYPE_CHECKING:
@@ -37,9 +38,6 @@ if TYPE_CHECKING:
 
 NO_CLASS = np.array(0, dtype=np.uint16)
 """Label of what is not embedded; napari draws it transparent."""
-
-LONGEST_NAME = 20
-"""Characters of a class that are shown in the name of its colormap."""
 
 WINNER_OPACITY = 0.5
 
@@ -293,4 +291,4 @@ def _name(label: str | None, image_name: str) -> str:
 
 def _colormap_name(label: str) -> str:
     """Name the colormap of a class: a short one, for napari's box of colormaps is as wide as the longest name."""
-    return f"class {label if len(label) <= LONGEST_NAME else f'{label[:12]}…{label[-7:]}'}"
+    return f"class {brief(label)}"

@@ -72,8 +72,8 @@ class ColourBar(QWidget):
         colours = np.ascontiguousarray((layer.colormap.map(places) * 255).round().astype(np.uint8))[None]
         self._strip.image = QImage(colours.tobytes(), STEPS, 1, QImage.Format.Format_RGBA8888).copy()
         low, high = (cosine_at(heat, float(value)) for value in layer.contrast_limits)
-        self.low.setText(f"{low:.2f}")
-        self.high.setText(f"{high:.2f}")
+        self.low.setText(f"{low:z.2f}")
+        self.high.setText(f"{high:z.2f}")
         what = "score" if against else "cosine"
         self.middle.setText(f"{what} · {name}" if name else what)
         meant = "scores (cosine, less that with what is negative)" if against else "cosines"

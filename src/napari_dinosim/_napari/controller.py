@@ -190,6 +190,8 @@ class Controller(Choices):
         said = sentence(reading, regions)
         if reading.left_out or regions.problem:
             self.viewer.status = said
+        elif said and not self.session.started:
+            said += " Press Start to see where: images are embedded only when you say so."
         hint = CLICK if self.session.started else FIRST
         amiss = bool(prompts.problem or regions.complaints) or reading.left_out[LeftOut.NOWHERE] > 0
         self.told.emit(prompts.problem or said or hint, amiss)

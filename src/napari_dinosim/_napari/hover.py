@@ -276,10 +276,10 @@ class HoverPreview:
         best = {key: self._session.state(key).best for key in inputs if key != previewed.source}
         ranked = sorted(((value, key) for key, value in best.items() if value is not None), reverse=True)
         if ranked:
-            others = ", ".join(f"{value:.2f} in {inputs[key].name}" for value, key in ranked[:MOST_SAID])
+            others = ", ".join(f"{value:z.2f} in {inputs[key].name}" for value, key in ranked[:MOST_SAID])
             return f"Preview of {name}: best match {others}."
         found = self._session.shown_map(previewed.source)
-        lowest = "" if found is None else f" from {found.scores.nan_to_num(1).min():.2f}"
+        lowest = "" if found is None else f" from {found.scores.nan_to_num(1).min():z.2f}"
         return f"Preview of {name}: cosines{lowest} to 1."
 
     def _tell(self, text: str) -> None:

@@ -111,7 +111,7 @@ class ImageList(QListWidget):
 def _told(row: ImageRow) -> str:
     """Say more of a row than there is room for in it."""
     lines = [f"{row.name}: {row.state.text}"]
-    lines += [f"{label}: best {best:.2f}" for label, best in row.state.by_class]
+    lines += [f"{label}: best {best:z.2f}" for label, best in row.state.by_class]
     if row.state.against and row.state.best is not None:
         lines.append("Scores: cosines, less those with what is negative.")
     return "\n".join(lines)

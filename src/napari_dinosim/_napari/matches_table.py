@@ -72,7 +72,7 @@ class MatchRows(QAbstractTableModel):
             return None
         match = self._matches[index.row()]
         if index.column() < 2:
-            return f"{match.score:.2f}" if index.column() else str(match.rank)
+            return f"{match.score:z.2f}" if index.column() else str(match.rank)
         plane = f" [{', '.join(map(str, match.plane))}]" if match.plane else ""
         return f"{self._names.get(match.source, '')}{plane}"
 

@@ -130,8 +130,8 @@ class Matching:
         if not self._all:
             best = [state.best for key in self._controller.session.inputs
                     if (state := self._controller.session.state(key)).best is not None]  # fmt: skip
-            told = f" The best on screen is {max(best):.2f}; what was clicked does not count." if best else ""
-            return f"No place has a score of {request.threshold:.2f} or more.{told} Lower the minimum.{more}"
+            told = f" The best on screen is {max(best):z.2f}; what was clicked does not count." if best else ""
+            return f"No place has a score of {request.threshold:z.2f} or more.{told} Lower the minimum.{more}"
         counts = {key: len(here) for key, here in _per_image(self._all).items()}
         few = [
             f"{found.name} ({counts.get(found.key) or 'none'})"
@@ -142,7 +142,7 @@ class Matching:
         more = (f" There are no more{where} with these settings." if few else "") + more
         return (
             f"Found {counted(len(self._all), 'match', 'matches')} in {counted(len(counts), 'image')}, "
-            f"the best {max(match.score for match in self._all):.2f}.{more} N jumps to the next one."
+            f"the best {max(match.score for match in self._all):z.2f}.{more} N jumps to the next one."
         )
 
     # ---- going through them --------------------------------------------------------------------------------------

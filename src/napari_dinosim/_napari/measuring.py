@@ -170,7 +170,7 @@ class Measuring:
             labels = measured[key].labels
             write_features(here[key], {"index": labels, "likeness": scores, "rank": found.ranks[key]})
             self._show_like(here[key], labels[scores >= least], scores[scores >= least])
-        best = f", the nearest {alike.max():.2f}" if len(alike) else ""
+        best = f", the nearest {alike.max():z.2f}" if len(alike) else ""
         self.changed.emit()
         return f"{len(alike)} of {len(others)} other objects are like object {label}{best}."
 

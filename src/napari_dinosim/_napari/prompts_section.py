@@ -10,13 +10,16 @@ from napari_dinosim._napari.guard import guarded
 from napari_dinosim._napari.label_book import LOOKS
 from napari_dinosim._napari.label_icon import label_icon
 from napari_dinosim._napari.laying import allow, laid_out
+from napari_dinosim._napari.names_box import NamesBox
 from napari_dinosim._napari.section import Section
+from napari_dinosim._napari.sentences import brief
 from napari_dinosim.errors import LabelError
 
 if TYPE_CHECKING:
     from napari_dinosim._napari.controller import Controller
 
 COMBINE = [("like any (maximum)", "max"), ("like all (mean)", "mean"), ("like the nearest few", "top")]
+LABEL_TIP = "Label of the next points. T on the prompts layer goes on to the next one."
 COMBINE_TIP = (
     "The score of several points of one label: the maximum of their cosines (like any of them), their mean (like all), "
     "or the soft mean of the three highest (like the nearest few; the steadiest for many points)."
@@ -35,7 +38,8 @@ class PromptsSection(Section):
         super().__init__("What is meant by the points: this, not this, or one of several classes.")
         self._controller, self._labels = controller, controller.prompts.labels
         self._book = self._labels.book
-        self.label, self.combine, self.name = QComboBox(), QComboBox(), QLineEdit()
+        self.label = NamesBox("Label of the next points", LABEL_TIP)
+        self.combine, self.name = QComboBox(), QLineEdit()
         self.relabel = QPushButton("Relabel selected points")
         self.rename, self.remove = QPushButton("Rename class"), QPushButton("Remove class")
         self.counts = QLabel()
@@ -65,8 +69,6 @@ class PromptsSection(Section):
             self.combine.addItem(text, value)
         self.combine.setToolTip(COMBINE_TIP)
         self.combine.setAccessibleName("Several points of one label")
-        self.label.setAccessibleName("Label of the next points")
-        self.label.setToolTip("Label of the next points. T on the prompts layer goes on to the next one.")
         self.name.setPlaceholderText("New class: its name, then Enter")
         self.name.setAccessibleName("Name of a new class")
         self.name.setToolTip("With classes, each has a map of its own, and a Labels layer says which wins where.")
@@ -108,7 +110,7 @@ class PromptsSection(Section):
             text += f" No map yet of {', '.join(empty)}: click on one."
         self.counts.setText(text)
         self.counts.setVisible(bool(text))
-        self.entitle(f"Points: the next is {book.current}")
+        self.entitle(f"Points: the next is {brief(book.current)}")
         if self.isExpanded():
             self.expand(animate=False)  # to its new height
 

@@ -68,7 +68,7 @@ def said(found: Sequence[Found], *, classes: int, together: bool) -> str:
         return f"⚠ {why_none(found)}" if any(one.reason for one in found) else NO_MAP
     pixels, area = sum(one.pixels for one in known), sum(one.area for one in known)
     thresholds = [threshold for one in known for threshold in one.thresholds]
-    low, high = f"{min(thresholds):.2f}", f"{max(thresholds):.2f}"
+    low, high = f"{min(thresholds):z.2f}", f"{max(thresholds):z.2f}"
     if pixels == 0:
         what = f"⚠ Nothing reaches {low}. Lower the threshold or the minimum size."
     elif all(_everything(one) for one in known):

@@ -20,6 +20,9 @@ INTENSITY_CHANGED = "Its intensities are read otherwise now; press Start to embe
 CHANNEL_REMOVED = "A channel was removed: the others of its composition are images of their own again."
 RESOLUTION_CHANGED = "It is to be sampled otherwise now; press Start to embed it anew."
 
+BRIEF = 20
+"""Most characters of a name where there is little room."""
+
 NAMED = 3
 """Most images that one sentence names."""
 
@@ -27,6 +30,11 @@ NAMED = 3
 def counted(number: int, one: str, many: str = "") -> str:
     """``"1 image"``, ``"2 images"``, ``"10 368 patches"``."""
     return f"{number:,} {one if number == 1 else many or one + 's'}".replace(",", " ")
+
+
+def brief(name: str) -> str:
+    """Shorten a long name where there is little room: ``"a name of ma…letters"``."""
+    return name if len(name) <= BRIEF else f"{name[:12]}…{name[-7:]}"
 
 
 def enumerated(names: Sequence[str]) -> str:
