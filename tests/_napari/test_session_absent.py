@@ -61,6 +61,16 @@ def left_out(at) -> tuple[dict, int, int]:
     return dict(points.left_out), len(points.prompts), len(regions.prompts)
 
 
+def opened_without_two(desk, folder, monkeypatch):
+    """Take two.tif away, and open the session first.json without it in an empty viewer."""
+    (folder / "two.tif").rename(folder / "away.tif")
+    found, section = opened(desk, folder)
+    begin(section, monkeypatch, folder / "first.json")
+    answer("Open without")
+    assert spin(20, lambda: "Session opened" in found.widget.message.value)
+    return found, section
+
+
 def test_a_session_saved_again_keeps_the_image_that_was_left_out(desk, tmp_path, monkeypatch):
     for name, image in (("one", ONE), ("two", TWO)):
         tifffile.imwrite(tmp_path / f"{name}.tif", image, photometric="rgb")
@@ -75,11 +85,7 @@ def test_a_session_saved_again_keeps_the_image_that_was_left_out(desk, tmp_path,
     save(found, section, monkeypatch, tmp_path / "first.json")
     before = load_session(tmp_path / "first.json")
     close(found)
-    (tmp_path / "two.tif").rename(tmp_path / "away.tif")
-    found, section = opened(desk, tmp_path)
-    begin(section, monkeypatch, tmp_path / "first.json")
-    answer("Open without")
-    assert spin(20, lambda: "Session opened" in found.widget.message.value)
+    found, section = opened_without_two(desk, tmp_path, monkeypatch)
     assert found.widget.message.value == (
         "Session opened: 1 point and 1 region. 2 of them on images, or planes of them, that are not here: "
         "nothing is searched for there."
@@ -309,11 +315,7 @@ def test_a_composition_of_which_one_file_was_gone_comes_back(desk, tmp_path, mon
     assert prompt.source in keys
     save(found, section, monkeypatch, tmp_path / "first.json")
     close(found)
-    (tmp_path / "two.tif").rename(tmp_path / "away.tif")
-    found, section = opened(desk, tmp_path)
-    begin(section, monkeypatch, tmp_path / "first.json")
-    answer("Open without")
-    assert spin(20, lambda: "Session opened" in found.widget.message.value)
+    found, section = opened_without_two(desk, tmp_path, monkeypatch)
     save(found, section, monkeypatch, tmp_path / "second.json")
     assert sorted(len(image.layers) for image in load_session(tmp_path / "second.json").images) == [1, 2]
     close(found)
